@@ -1,0 +1,357 @@
+"""What travels: frames between two agents, and the conversation of an agent with the coordinator.
+
+Every frame carries the ``incarnation`` and the ``cut`` of its sender (the number of the last cut that the
+sender has recorded when the frame belongs to it), so that nobody acts on news from after a cut that they have
+not recorded. `Credit` alone is exempt: it permits transmission and no recorded fact depends on it.
+
+The structs are arrays on the wire (see `cutpoint.wire`), tagged with small integers; fields are only ever added
+at the end, with a default.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from cutpoint.names import CutNumber, Digest, Incarnation, Life, ProcessName, Sequence, SessionName
+
+PROTOCOL_VERSION = 1
+
+Ranges = tuple[tuple[int, int], ...]
+"""A set of message numbers as inclusive ranges, ascending and never touching: ``((1, 7), (9, 9))``."""
+
+
+class Close(msgspec.Struct, frozen=True, array_like=True, tag=100):
+    """The last message of a channel: its sender will send no more. It has a number like any message."""
+
+    code: int = 1000
+    reason: str = ""
+
+
+if TYPE_CHECKING:
+    Payload = str | bytes | Close
+else:
+    Payload = Any
+"""What one message carries: text, bytes, or the end of the channel.
+
+msgspec cannot decode a union of text and bytes, so the type is open at run time; `cutpoint.wire` checks it.
+"""
+
+
+# ---------------------------------------------------------------------------------------------- between agents
+
+
+class Frame(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What every frame says first: the incarnation and the cut of its sender."""
+
+    incarnation: Incarnation
+    cut: CutNumber
+
+
+class Hello(Frame, frozen=True, array_like=True, kw_only=True, tag=1):
+    """The initiator's first frame on a connection: open a session, or resume one.
+
+    ``session`` is empty for a new one; ``nonce`` then makes a repeated Hello open it only once. ``arrived`` is
+    the highest number below which nothing is missing of what the acceptor sent, ``limit`` the highest number
+    that the acceptor may transmit.
+    """
+
+    version: int
+    process: ProcessName
+    life: Life
+    label: str
+    nonce: str
+    session: SessionName
+    fifo: bool
+    arrived: Sequence
+    limit: Sequence
+
+
+class Welcome(Frame, frozen=True, array_like=True, kw_only=True, tag=2):
+    """The acceptor's answer: the session's name, and the cut that the acceptor had recorded when it was opened."""
+
+    version: int
+    process: ProcessName
+    life: Life
+    session: SessionName
+    opened: CutNumber
+    arrived: Sequence
+    limit: Sequence
+
+
+class Refused(Frame, frozen=True, array_like=True, kw_only=True, tag=3):
+    """The acceptor will not open or resume the session; ``waiting_helps`` says whether to try again."""
+
+    reason: str
+    waiting_helps: bool
+
+
+class Data(Frame, frozen=True, array_like=True, kw_only=True, tag=4):
+    """Messages ``first``, ``first + 1``, ... of a channel, all sent after the same cut."""
+
+    first: Sequence
+    payloads: tuple[Payload, ...]
+
+
+class Marker(Frame, frozen=True, array_like=True, kw_only=True, tag=5):
+    """Separates before from after: ``sent`` is the number of the last message sent inside cut ``cut``.
+
+    Messages from ``recorded_from`` to ``sent`` are in-flight messages that the sender records itself, because it
+    put this marker ahead of them (``recorded_from == sent + 1``: none). ``base`` is the last published cut.
+    """
+
+    base: CutNumber
+    sent: Sequence
+    recorded_from: Sequence
+
+
+class Acknowledge(Frame, frozen=True, array_like=True, kw_only=True, tag=6):
+    """Messages up to ``received`` were handed to the application: the sender may forget them."""
+
+    received: Sequence
+
+
+class Credit(Frame, frozen=True, array_like=True, kw_only=True, tag=7):
+    """The receiver has room: messages up to ``limit`` may be transmitted. Never held back, see the module's text."""
+
+    limit: Sequence
+
+
+class Ended(Frame, frozen=True, array_like=True, kw_only=True, tag=8):
+    """The acceptor has received and been acknowledged everything, both ends closed: the session is over."""
+
+
+AnyFrame = Hello | Welcome | Refused | Data | Marker | Acknowledge | Credit | Ended
+
+
+# ------------------------------------------------------------------------------------------------ what a part is
+
+
+class OutgoingEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """The sender's side of one channel in a cut, without the messages themselves.
+
+    ``in_flight_from``: messages from this number to ``sent`` are recorded by the sender (``sent + 1``: none).
+    ``opening``: the receiver had not welcomed the session inside this cut, so it may have no twin.
+    ``closed``: message ``sent`` is the channel's `Close`.
+    """
+
+    session: SessionName
+    receiver: ProcessName
+    fifo: bool
+    sent: Sequence
+    acknowledged: Sequence
+    in_flight_from: Sequence
+    closed: bool
+    opening: bool
+
+
+class IncomingEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """The receiver's side of one channel in a cut, without the messages themselves.
+
+    ``received``: handed to the application before the record. ``in_flight``: recorded by the receiver.
+    ``closed``: the channel's `Close` was among ``received``.
+    """
+
+    session: SessionName
+    sender: ProcessName
+    fifo: bool
+    received: Ranges
+    in_flight: Ranges
+    closed: bool
+
+
+class SessionEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """One session as its process recorded it: both directions, and which end this process is."""
+
+    session: SessionName
+    peer: ProcessName
+    initiator: bool
+    outgoing: OutgoingEvidence
+    incoming: IncomingEvidence
+
+
+class StateSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One named state inside a part: ``bytes`` long when stored, of schema ``version``, in ``format``."""
+
+    name: str
+    kind: str
+    version: int
+    format: str
+    bytes: int
+    digest: Digest
+
+
+class PartSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process tells the coordinator of its part: everything but the bytes.
+
+    ``object``: the digest under which the part was stored, ``bytes`` long. ``stall_seconds``: how long the
+    synchronous record block held the event loop. ``in_flight_messages``: recorded by this process, both ways.
+    ``boundary``: open channels whose other end has no agent; they lie outside the cut.
+    """
+
+    process: ProcessName
+    life: Life
+    incarnation: Incarnation
+    cut: CutNumber
+    sessions: tuple[SessionEvidence, ...]
+    states: tuple[StateSummary, ...]
+    object: Digest
+    bytes: int
+    in_flight_messages: int
+    stall_seconds: float
+    boundary: tuple[str, ...] = ()
+
+
+class InFlight(msgspec.Struct, frozen=True, array_like=True):
+    """One recorded message of a channel."""
+
+    number: Sequence
+    payload: Payload
+
+
+class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One session of a part, messages included. ``sent_by_me``/``sent_to_me`` are ascending by number.
+
+    ``outgoing_in_flight`` are the messages that this process recorded as sender, ``incoming_in_flight`` those
+    that it recorded as receiver, in the order in which they are to be delivered.
+    """
+
+    evidence: SessionEvidence
+    outgoing_in_flight: tuple[InFlight, ...]
+    incoming_in_flight: tuple[InFlight, ...]
+
+
+# --------------------------------------------------------------------------------------- agent to coordinator
+
+
+class Join(msgspec.Struct, frozen=True, kw_only=True, tag="join"):
+    """First message of every control connection. ``incarnation`` 0: this life has not been admitted yet.
+
+    ``prepared`` is the incarnation of a recovery that this process is ready for (0: none), ``cut`` the last cut
+    it has recorded or skipped.
+    """
+
+    version: int
+    process: ProcessName
+    life: Life
+    incarnation: Incarnation
+    cut: CutNumber
+    prepared: Incarnation
+
+
+class Leave(msgspec.Struct, frozen=True, kw_only=True, tag="leave"):
+    """This process leaves the computation for good; its channels are closed."""
+
+
+class PartCaptured(msgspec.Struct, frozen=True, kw_only=True, tag="captured"):
+    """The part is complete in memory and handed to the writer; the service runs on."""
+
+    cut: CutNumber
+
+
+class PartStored(msgspec.Struct, frozen=True, kw_only=True, tag="stored"):
+    """The part is durable."""
+
+    summary: PartSummary
+
+
+class CutRefused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
+    """This process cannot take part in the cut, and why (it names the channel)."""
+
+    cut: CutNumber
+    reason: str
+
+
+class HeldUp(msgspec.Struct, frozen=True, kw_only=True, tag="held"):
+    """The cut is waiting in this process, and for what: the channel, the handler and its line."""
+
+    cut: CutNumber
+    by: str
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
+    """The part was loaded and checked; this process has stopped and awaits Start."""
+
+    incarnation: Incarnation
+
+
+class Unfit(msgspec.Struct, frozen=True, kw_only=True, tag="unfit"):
+    """The part cannot be restored here, and why. Nothing was changed."""
+
+    incarnation: Incarnation
+    reason: str
+
+
+ToCoordinator = Join | Leave | PartCaptured | PartStored | CutRefused | HeldUp | Ready | Unfit
+
+
+# --------------------------------------------------------------------------------------- coordinator to agent
+
+
+class Admit(msgspec.Struct, frozen=True, kw_only=True, tag="admit"):
+    """The process is a member. ``store`` is the URL that parts are written to; ``cut`` the last number used."""
+
+    computation: str
+    incarnation: Incarnation
+    cut: CutNumber
+    base: CutNumber
+    store: str
+
+
+class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
+    """Record cut ``cut``. ``members`` is the frozen membership; ``released`` have left since ``base``."""
+
+    incarnation: Incarnation
+    cut: CutNumber
+    base: CutNumber
+    members: tuple[ProcessName, ...]
+    released: tuple[ProcessName, ...]
+    deadline_seconds: float
+
+
+class Abandon(msgspec.Struct, frozen=True, kw_only=True, tag="abandon"):
+    """Cut ``cut`` ends without a recovery point; its number is never used again."""
+
+    incarnation: Incarnation
+    cut: CutNumber
+    reason: str
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True, tag="published"):
+    """Cut ``cut`` is a recovery point."""
+
+    incarnation: Incarnation
+    cut: CutNumber
+
+
+class Prepare(msgspec.Struct, frozen=True, kw_only=True, tag="prepare"):
+    """Stop, load and check the part ``object`` of cut ``cut`` (empty: begin anew), then say Ready or Unfit.
+
+    ``last_cut`` is the highest number ever used: the restored process counts on from there.
+    """
+
+    computation: str
+    incarnation: Incarnation
+    cut: CutNumber
+    last_cut: CutNumber
+    object: str
+    store: str
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
+    """All are ready: restore, open channels, run on as ``incarnation``."""
+
+    incarnation: Incarnation
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True, tag="rejected"):
+    """The coordinator will not have this agent; ``waiting_helps`` says whether to try again."""
+
+    reason: str
+    waiting_helps: bool
+
+
+ToAgent = Admit | Begin | Abandon | Published | Prepare | Start | Rejected
+
+Role = Literal["initiator", "acceptor"]
