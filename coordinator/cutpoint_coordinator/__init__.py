@@ -1,0 +1,1 @@
+"""The coordinator: opens cuts, gathers their parts, publishes recovery points and drives recovery."""

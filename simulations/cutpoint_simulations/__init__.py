@@ -1,0 +1,1 @@
+"""Simulations: the demo on real flights, and the computations that it runs."""
