@@ -113,13 +113,21 @@ class Acknowledge(Frame, frozen=True, array_like=True, kw_only=True, tag=6):
 
 
 class Credit(Frame, frozen=True, array_like=True, kw_only=True, tag=7):
-    """The receiver has room: messages up to ``limit`` may be transmitted. Never held back, see the module's text."""
+    """The receiver has room: messages up to ``limit`` may be transmitted. Never held back, see the module's text.
+
+    ``suspended``: the receiver waits for open turns to end before it records, and takes in whatever comes, so that
+    no turn anywhere blocks on sending to it; the sender's limit in bytes is suspended too.
+    """
 
     limit: Sequence
+    suspended: bool = False
 
 
 class Ended(Frame, frozen=True, array_like=True, kw_only=True, tag=8):
-    """The acceptor has received and been acknowledged everything, both ends closed: the session is over."""
+    """The acceptor has received and been acknowledged everything, both ends closed: the session is over.
+
+    Also its answer to a Hello that resumes a session which it does not know (any more).
+    """
 
 
 AnyFrame = Hello | Welcome | Refused | Data | Marker | Acknowledge | Credit | Ended
@@ -211,7 +219,7 @@ class InFlight(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One session of a part, messages included. ``sent_by_me``/``sent_to_me`` are ascending by number.
+    """One session of a part, messages included.
 
     ``outgoing_in_flight`` are the messages that this process recorded as sender, ``incoming_in_flight`` those
     that it recorded as receiver, in the order in which they are to be delivered.

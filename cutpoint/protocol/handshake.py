@@ -1,0 +1,359 @@
+"""Opening, resuming and losing sessions: which connection carries which session, and who may open one when.
+
+Both ends must agree, for every cut, whether a session existed in it. Therefore:
+
+* an acceptor answers a Hello only when it has recorded every cut that the Hello knows of;
+* while a cut is open, a session with somebody outside its membership is not opened;
+* an initiator does not record while it waits for a Welcome (`nameless`): the answer says whether the session is
+  older than the cut;
+* a session whose connection breaks before both ends have confirmed it never existed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cutpoint.errors import ProtocolViolation
+from cutpoint.names import CutNumber, ProcessName, SessionName, session_name
+from cutpoint.protocol.effects import (
+    AttachConnection,
+    CloseConnection,
+    Effect,
+    Redial,
+    SessionEnded,
+    SessionEstablished,
+    Transmit,
+    WakeReceiver,
+    WakeSenders,
+)
+from cutpoint.protocol.events import Connection
+from cutpoint.protocol.identity import Identity
+from cutpoint.protocol.messages import PROTOCOL_VERSION, Ended, Hello, Refused, SessionRecord, Welcome
+from cutpoint.protocol.session import Session
+
+
+class Handshakes:
+    """The sessions of one process and the connections that carry them."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        window: int,
+        bytes_max: int,
+        gate: Callable[[ProcessName], bool],
+    ) -> None:
+        self.sessions: dict[str, Session] = {}
+        self.connections: dict[Connection, Session] = {}
+        self._accepting: set[Connection] = set()
+        self._hellos: dict[Connection, Hello] = {}
+        self._farewells: dict[Connection, Refused | Ended] = {}
+        self._identity = identity
+        self._window = window
+        self._bytes_max = bytes_max
+        self._gate = gate
+
+    # ------------------------------------------------------------------------------------------- the initiator
+
+    def open(self, connection: Connection, *, key: str, label: str, fifo: bool) -> list[Effect]:
+        """Say Hello on a connection of ours."""
+        session = Session(
+            key=key, label=label, initiator=True, fifo=fifo, window=self._window, bytes_max=self._bytes_max
+        )
+        self.sessions[key] = session
+        self._attach(session, connection)
+        return [
+            AttachConnection(connection=connection, key=key, fresh=True),
+            *self._say_hello(session),
+        ]
+
+    def redialled(self, connection: Connection, key: str) -> list[Effect]:
+        """An interrupted session of ours has a connection again."""
+        session = self.sessions.get(key)
+        if session is None or session.phase != "interrupted":
+            return [CloseConnection(connection=connection, reason="the session is over")]
+        self._attach(session, connection)
+        return [AttachConnection(connection=connection, key=key, fresh=False), *self._say_hello(session)]
+
+    def _say_hello(self, session: Session) -> list[Effect]:
+        me = self._identity
+        session.queue.append(
+            session.hello(incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life)
+        )
+        return self._transmit(session)
+
+    def nameless(self) -> tuple[Session, ...]:
+        """Sessions of ours that nobody has answered yet: recording waits for them."""
+        return tuple(s for s in self.sessions.values() if s.initiator and s.opening and not s.name)
+
+    def learn_name(self, session: Session, frame: Welcome) -> None:
+        """Know the peer, and be the restored session of that name if there is one. Nothing flows yet."""
+        if frame.version != PROTOCOL_VERSION:
+            raise ProtocolViolation(
+                f"{frame.process} speaks protocol version {frame.version}, this process {PROTOCOL_VERSION}"
+            )
+        session.name, session.peer, session.peer_life = frame.session, frame.process, frame.life
+        session.outgoing.limit = frame.limit
+        if (dormant := self._dormant(frame.session)) is not None:
+            del self.sessions[dormant.key]
+            session.adopt(dormant)
+
+    def welcomed(self, session: Session, frame: Welcome) -> list[Effect]:
+        """The acceptor has answered, and nothing in the answer is news from after our cut."""
+        resumed = not session.opening
+        if resumed and frame.life != session.peer_life:
+            return self.break_off(session, f"{session.peer} has lost its memory; a recovery will follow")
+        session.outgoing.resume(frame.arrived)
+        session.outgoing.limit = max(frame.limit, session.outgoing.limit if resumed else 0)
+        session.advance("resume" if resumed else "establish")
+        session.flowing = session.confirmed = True
+        if resumed and session.marker is not None:
+            session.queue.append(session.marker)
+        effects: list[Effect] = []
+        if not resumed:
+            effects.append(SessionEstablished(key=session.key, session=session.name))
+        effects += self._transmit(session)
+        if session.incoming.available:
+            effects.append(WakeReceiver(key=session.key))
+        if session.outgoing.room:
+            effects.append(WakeSenders(key=session.key))
+        return effects
+
+    def refused(self, session: Session, frame: Refused) -> list[Effect]:
+        """The acceptor will not have us; if waiting helps, an established session tries again."""
+        connection = session.connection
+        assert connection is not None
+        close = CloseConnection(connection=connection, reason=frame.reason)
+        if not session.opening and frame.waiting_helps:
+            return [close]
+        return self.break_off(session, frame.reason)
+
+    # -------------------------------------------------------------------------------------------- the acceptor
+
+    def accept(self, connection: Connection) -> None:
+        """Expect a Hello on this connection."""
+        self._accepting.add(connection)
+
+    def expects_hello(self, connection: Connection) -> bool:
+        """Whether the connection carries no session yet and awaits its Hello."""
+        return connection in self._accepting
+
+    def hello(self, connection: Connection, hello: Hello) -> list[Effect]:
+        """A peer opens or resumes a session; refused by name, or answered as soon as the cuts allow."""
+        if (complaint := self._complaint(hello)) is not None:
+            return self._turn_away(connection, complaint)
+        session = self.sessions.get(hello.nonce)
+        if session is not None:
+            return self._resume(connection, session, hello)
+        if hello.session:
+            self._accepting.discard(connection)
+            self._farewells[connection] = Ended(incarnation=self._identity.incarnation, cut=self._identity.cut)
+            return [
+                Transmit(connection=connection),
+                CloseConnection(connection=connection, reason="the session is over"),
+            ]
+        self._hellos[connection] = hello
+        return self.admit_waiting()
+
+    def admit_waiting(self) -> list[Effect]:
+        """Answer every Hello that had to wait and need not wait any longer."""
+        effects: list[Effect] = []
+        for connection, hello in list(self._hellos.items()):
+            if hello.cut <= self._identity.cut and not self._gate(hello.process):
+                del self._hellos[connection]
+                effects += self._welcome(connection, hello)
+        return effects
+
+    def _complaint(self, hello: Hello) -> Refused | None:
+        me = self._identity
+        reason, helps = "", False
+        if hello.version != PROTOCOL_VERSION:
+            reason = f"{me.name} speaks protocol version {PROTOCOL_VERSION}, {hello.process} {hello.version}; upgrade one"
+        elif hello.process == me.name:
+            reason = f"{hello.process} opened a channel to itself; use an asyncio.Queue and a table instead"
+        elif not me.running or hello.incarnation != me.incarnation:
+            reason, helps = f"{me.name} is at incarnation {me.incarnation} ({me.phase}); wait for the recovery", True
+        return Refused(incarnation=me.incarnation, cut=me.cut, reason=reason, waiting_helps=helps) if reason else None
+
+    def _turn_away(self, connection: Connection, answer: Refused) -> list[Effect]:
+        self._accepting.discard(connection)
+        self._farewells[connection] = answer
+        return [Transmit(connection=connection), CloseConnection(connection=connection, reason=answer.reason)]
+
+    def _resume(self, connection: Connection, session: Session, hello: Hello) -> list[Effect]:
+        me = self._identity
+        if hello.life != session.peer_life or session.initiator:
+            reason = f"{hello.process} has lost its memory of {session.name}; a recovery will follow"
+            return self._turn_away(
+                connection, Refused(incarnation=me.incarnation, cut=me.cut, reason=reason, waiting_helps=True)
+            )
+        effects: list[Effect] = []
+        if session.connection is not None:
+            effects += self._detach(session, "the session moved to another connection")
+        session.outgoing.resume(hello.arrived)
+        session.outgoing.limit = max(session.outgoing.limit, hello.limit)
+        self._accepting.discard(connection)
+        self._attach(session, connection)
+        if session.phase == "interrupted":
+            session.advance("resume")
+        session.queue.append(
+            session.welcome(incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life)
+        )
+        if session.phase == "ended":
+            session.queue.append(Ended(incarnation=me.incarnation, cut=me.cut))
+        elif session.marker is not None:
+            session.queue.append(session.marker)
+        session.flowing = True
+        return [
+            *effects,
+            AttachConnection(connection=connection, key=session.key, fresh=False),
+            *self._transmit(session),
+            WakeSenders(key=session.key),
+        ]
+
+    def _welcome(self, connection: Connection, hello: Hello) -> list[Effect]:
+        me = self._identity
+        name = self._free_name(hello)
+        session = Session(
+            key=hello.nonce,
+            label=hello.label,
+            initiator=False,
+            fifo=hello.fifo,
+            window=self._window,
+            bytes_max=self._bytes_max,
+        )
+        session.name, session.peer, session.peer_life = name, hello.process, hello.life
+        session.outgoing.limit = hello.limit
+        if (dormant := self._dormant(name)) is not None:
+            del self.sessions[dormant.key]
+            session.adopt(dormant)
+        self.sessions[session.key] = session
+        self._accepting.discard(connection)
+        self._attach(session, connection)
+        session.queue.append(
+            session.welcome(incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life)
+        )
+        effects: list[Effect] = [
+            AttachConnection(connection=connection, key=session.key, fresh=True),
+            SessionEstablished(key=session.key, session=name),
+            *self._transmit(session),
+        ]
+        if session.incoming.available:
+            effects.append(WakeReceiver(key=session.key))
+        return effects
+
+    def _free_name(self, hello: Hello) -> SessionName:
+        taken = {session.name for session in self.sessions.values() if not session.dormant}
+        name, ordinal = session_name(hello.process, self._identity.name, hello.label), 1
+        while name in taken:
+            ordinal += 1
+            name = session_name(hello.process, self._identity.name, f"{hello.label}#{ordinal}")
+        return name
+
+    def confirm(self, session: Session) -> list[Effect]:
+        """The first frame after our Welcome: the initiator knows, so our messages may flow."""
+        session.confirmed = session.flowing = True
+        session.advance("establish")
+        return self._transmit(session)
+
+    # ------------------------------------------------------------------------------------------------- endings
+
+    def lost(self, connection: Connection) -> list[Effect]:
+        """The connection is gone: the session waits for another one, or has never been."""
+        self._accepting.discard(connection)
+        self._hellos.pop(connection, None)
+        self._farewells.pop(connection, None)
+        session = self.connections.pop(connection, None)
+        if session is None or session.connection != connection:
+            return []
+        session.disconnect()
+        if session.phase == "opening":
+            return self.break_off(session, "the connection was lost before both ends had confirmed the session")
+        if session.phase != "open":
+            return []
+        session.advance("lose connection")
+        return [Redial(key=session.key)] if session.initiator else []
+
+    def ended(self, session: Session) -> list[Effect]:
+        """The acceptor says that all is over, or that it does not know the session."""
+        if session.outgoing.closed and session.incoming.closed:
+            session.outgoing.acknowledge(session.outgoing.sent)
+            return self.end(session)
+        return self.break_off(session, f"{session.peer or 'the peer'} does not know this session")
+
+    def end(self, session: Session) -> list[Effect]:
+        """Both channels are closed and drained. The session stays in parts until a cut with it is published."""
+        if session.phase == "ended":
+            return []
+        session.advance("end")
+        effects: list[Effect] = [SessionEnded(key=session.key, reason="")]
+        connection = session.connection
+        if connection is None:
+            return effects
+        if not session.initiator:
+            session.queue.append(Ended(incarnation=self._identity.incarnation, cut=self._identity.cut))
+            return [*effects, Transmit(connection=connection)]
+        return [*effects, *self._detach(session, "")]
+
+    def break_off(self, session: Session, reason: str) -> list[Effect]:
+        """The session is not, or never was."""
+        detached = self._detach(session, reason)
+        session.phase = "broken"
+        del self.sessions[session.key]
+        return [SessionEnded(key=session.key, reason=reason), *detached]
+
+    def forget(self, keys: tuple[str, ...]) -> None:
+        """A cut in which these sessions had ended is published: nobody will ask again."""
+        for key in keys:
+            if (session := self.sessions.pop(key, None)) is not None:
+                session.advance("forget")
+                if session.connection is not None:
+                    self._farewells[session.connection] = Ended(
+                        incarnation=self._identity.incarnation, cut=self._identity.cut
+                    )
+                    self.connections.pop(session.connection, None)
+
+    def roll_back(self) -> None:
+        """A recovery ends all sessions of the incarnation; their connections are the driver's to close."""
+        self.sessions.clear()
+        self.connections.clear()
+        self._accepting.clear()
+        self._hellos.clear()
+        self._farewells.clear()
+
+    def restore(self, records: tuple[SessionRecord, ...]) -> None:
+        """Keep what a cut recorded until both applications open the session again."""
+        for record in records:
+            evidence = record.evidence
+            if evidence.incoming.closed and evidence.outgoing.closed and not record.outgoing_in_flight:
+                if evidence.outgoing.acknowledged == evidence.outgoing.sent:
+                    continue
+            label = evidence.session.split(":", 1)[1]
+            session = Session.restore(record, label=label, window=self._window, bytes_max=self._bytes_max)
+            self.sessions[session.key] = session
+
+    def farewell(self, connection: Connection) -> Refused | Ended | None:
+        """What is still to be said on a connection that carries no session."""
+        return self._farewells.pop(connection, None)
+
+    def _dormant(self, name: SessionName) -> Session | None:
+        return next((s for s in self.sessions.values() if s.dormant and s.name == name), None)
+
+    def _attach(self, session: Session, connection: Connection) -> None:
+        session.connect(connection)
+        self.connections[connection] = session
+
+    def _detach(self, session: Session, reason: str) -> list[Effect]:
+        connection = session.connection
+        if connection is None:
+            return []
+        session.disconnect()
+        self.connections.pop(connection, None)
+        return [CloseConnection(connection=connection, reason=reason)]
+
+    def _transmit(self, session: Session) -> list[Effect]:
+        return [] if session.connection is None else [Transmit(connection=session.connection)]
+
+    def waits_for(self) -> CutNumber:
+        """The highest cut that a waiting Hello knows of: this process has to record it first."""
+        return max((hello.cut for hello in self._hellos.values()), default=CutNumber(0))

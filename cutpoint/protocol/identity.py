@@ -1,0 +1,33 @@
+"""Who a process is at this moment: the facts that every frame is stamped with."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from cutpoint.names import BEGINNING, CutNumber, Incarnation, Life, ProcessName
+from cutpoint.protocol.transitions import PROCESS
+
+
+@dataclasses.dataclass(kw_only=True)
+class Identity:
+    """``cut`` is the last cut that was recorded or skipped here, ``base`` the last one known to be published.
+
+    ``incarnation`` fences: it rises when a recovery is prepared. ``started`` is the one that runs or ran last.
+    """
+
+    name: ProcessName
+    life: Life
+    incarnation: Incarnation = Incarnation(0)
+    started: Incarnation = Incarnation(0)
+    cut: CutNumber = BEGINNING
+    base: CutNumber = BEGINNING
+    phase: str = PROCESS.start
+
+    def advance(self, step: str) -> None:
+        """Take one step of the PROCESS table."""
+        self.phase = PROCESS.after(self.phase, step)
+
+    @property
+    def running(self) -> bool:
+        """Whether the application may work."""
+        return self.phase == "running"
