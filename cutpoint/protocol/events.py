@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 from cutpoint.names import CutNumber, Incarnation
-from cutpoint.protocol.messages import AnyFrame, Payload, PartSummary, SessionRecord, ToAgent
+from cutpoint.protocol.messages import AnyFrame, PartSummary, Payload, SessionRecord, ToAgent
 
 Connection = int
 Turn = int

@@ -32,6 +32,11 @@ from cutpoint.protocol.messages import PROTOCOL_VERSION, Ended, Hello, Refused, 
 from cutpoint.protocol.session import Session
 
 
+def transmit(session: Session) -> list[Effect]:
+    """There is something to put on the session's connection, if it has one."""
+    return [] if session.connection is None else [Transmit(connection=session.connection)]
+
+
 class Handshakes:
     """The sessions of one process and the connections that carry them."""
 
@@ -77,10 +82,8 @@ class Handshakes:
 
     def _say_hello(self, session: Session) -> list[Effect]:
         me = self._identity
-        session.queue.append(
-            session.hello(incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life)
-        )
-        return self._transmit(session)
+        session.queue.append(session.hello(incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life))
+        return transmit(session)
 
     def nameless(self) -> tuple[Session, ...]:
         """Sessions of ours that nobody has answered yet: recording waits for them."""
@@ -112,7 +115,7 @@ class Handshakes:
         effects: list[Effect] = []
         if not resumed:
             effects.append(SessionEstablished(key=session.key, session=session.name))
-        effects += self._transmit(session)
+        effects += transmit(session)
         if session.incoming.available:
             effects.append(WakeReceiver(key=session.key))
         if session.outgoing.room:
@@ -168,7 +171,9 @@ class Handshakes:
         me = self._identity
         reason, helps = "", False
         if hello.version != PROTOCOL_VERSION:
-            reason = f"{me.name} speaks protocol version {PROTOCOL_VERSION}, {hello.process} {hello.version}; upgrade one"
+            reason = (
+                f"{me.name} speaks protocol version {PROTOCOL_VERSION}, {hello.process} {hello.version}; upgrade one"
+            )
         elif hello.process == me.name:
             reason = f"{hello.process} opened a channel to itself; use an asyncio.Queue and a table instead"
         elif not me.running or hello.incarnation != me.incarnation:
@@ -196,9 +201,7 @@ class Handshakes:
         self._attach(session, connection)
         if session.phase == "interrupted":
             session.advance("resume")
-        session.queue.append(
-            session.welcome(incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life)
-        )
+        session.queue.append(session.welcome(incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life))
         if session.phase == "ended":
             session.queue.append(Ended(incarnation=me.incarnation, cut=me.cut))
         elif session.marker is not None:
@@ -207,7 +210,7 @@ class Handshakes:
         return [
             *effects,
             AttachConnection(connection=connection, key=session.key, fresh=False),
-            *self._transmit(session),
+            *transmit(session),
             WakeSenders(key=session.key),
         ]
 
@@ -230,13 +233,11 @@ class Handshakes:
         self.sessions[session.key] = session
         self._accepting.discard(connection)
         self._attach(session, connection)
-        session.queue.append(
-            session.welcome(incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life)
-        )
+        session.queue.append(session.welcome(incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life))
         effects: list[Effect] = [
             AttachConnection(connection=connection, key=session.key, fresh=True),
             SessionEstablished(key=session.key, session=name),
-            *self._transmit(session),
+            *transmit(session),
         ]
         if session.incoming.available:
             effects.append(WakeReceiver(key=session.key))
@@ -254,7 +255,7 @@ class Handshakes:
         """The first frame after our Welcome: the initiator knows, so our messages may flow."""
         session.confirmed = session.flowing = True
         session.advance("establish")
-        return self._transmit(session)
+        return transmit(session)
 
     # ------------------------------------------------------------------------------------------------- endings
 
@@ -350,9 +351,6 @@ class Handshakes:
         session.disconnect()
         self.connections.pop(connection, None)
         return [CloseConnection(connection=connection, reason=reason)]
-
-    def _transmit(self, session: Session) -> list[Effect]:
-        return [] if session.connection is None else [Transmit(connection=session.connection)]
 
     def waits_for(self) -> CutNumber:
         """The highest cut that a waiting Hello knows of: this process has to record it first."""

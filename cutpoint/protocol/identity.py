@@ -7,6 +7,9 @@ import dataclasses
 from cutpoint.names import BEGINNING, CutNumber, Incarnation, Life, ProcessName
 from cutpoint.protocol.transitions import PROCESS
 
+NEVER = Incarnation(0)
+"""The incarnation of a process that has not been admitted."""
+
 
 @dataclasses.dataclass(kw_only=True)
 class Identity:
@@ -17,8 +20,8 @@ class Identity:
 
     name: ProcessName
     life: Life
-    incarnation: Incarnation = Incarnation(0)
-    started: Incarnation = Incarnation(0)
+    incarnation: Incarnation = NEVER
+    started: Incarnation = NEVER
     cut: CutNumber = BEGINNING
     base: CutNumber = BEGINNING
     phase: str = PROCESS.start

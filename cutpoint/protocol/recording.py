@@ -47,9 +47,7 @@ def _with_in_flight(record: SessionRecord, messages: tuple[InFlight, ...]) -> Se
     ranges = ranges_of(sorted(message.number for message in messages))
     incoming = msgspec.structs.replace(record.evidence.incoming, in_flight=ranges)
     evidence = msgspec.structs.replace(record.evidence, incoming=incoming)
-    return SessionRecord(
-        evidence=evidence, outgoing_in_flight=record.outgoing_in_flight, incoming_in_flight=messages
-    )
+    return SessionRecord(evidence=evidence, outgoing_in_flight=record.outgoing_in_flight, incoming_in_flight=messages)
 
 
 class Recording:
@@ -145,5 +143,3 @@ class Recording:
             + ("" if channel.marker is None else f" (messages up to {channel.marker.recorded_from - 1})")
             for channel in self._open.values()
         )
-
-

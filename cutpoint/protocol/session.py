@@ -98,9 +98,7 @@ class Session:
             limit=Sequence(self.incoming.taken.prefix + self.window),
         )
 
-    def welcome(
-        self, *, incarnation: Incarnation, cut: CutNumber, process: ProcessName, life: Life
-    ) -> Welcome:
+    def welcome(self, *, incarnation: Incarnation, cut: CutNumber, process: ProcessName, life: Life) -> Welcome:
         """The acceptor's answer to it."""
         return Welcome(
             incarnation=incarnation,
