@@ -1,0 +1,46 @@
+# Everything that a fresh machine needs is set up by the targets themselves, in .venv; PYTHON chooses the interpreter.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test bench lint docs clean
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST))
+
+demo: .venv/dev ## fly a month of flights, kill processes on the way, compare every tally; report in build/demo.json
+	@mkdir -p build
+	$(BIN)/cutpoint demo --report build/demo.json
+
+test: lint ## lint, then every test
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: .venv/dev ## ruff, mypy --strict, and the floors that imports may not climb
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/dev ## measure side by side, as ratios; results in build/benchmarks.json
+	$(BIN)/python -m pytest tests/benchmarks
+
+docs: .venv/docs ## the documentation as a site, in build/site
+	$(BIN)/python -m mkdocs build --quiet --strict
+
+clean: ## remove what the other targets made
+	rm -rf .venv build dist
+
+.venv/dev: pyproject.toml | .venv/bin/python
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+.venv/docs: pyproject.toml | .venv/bin/python
+	$(PIP) --editable '.[docs]'
+	@touch $@
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Cutpoint needs Python 3.11 or newer, and '$(PYTHON)' is not that: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv

@@ -1,0 +1,41 @@
+"""What every test may ask for: the checkout's root, and a command as the documentation prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.docs.documented import ROOT, Documentation
+
+# The same examples on every machine and no clock in the verdict: a failure here is a failure there.
+settings.register_profile("cutpoint", derandomize=True, deadline=None, database=None)
+settings.load_profile("cutpoint")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The folder of pyproject.toml."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def documentation() -> Documentation:
+    """README, SECURITY and docs/, read once."""
+    return Documentation.read(ROOT)
+
+
+@pytest.fixture(scope="session")
+def documented(documentation: Documentation) -> Callable[[str], str]:
+    """Give back a command to run, after checking that the documentation prints it exactly so.
+
+    A call with a literal is how a test claims a command for itself (see tests/docs/documented.py).
+    """
+
+    def command_as_printed(command: str) -> str:
+        assert command in {printed.text for printed in documentation.commands}, f"no page prints `{command}`"
+        return command
+
+    return command_as_printed
