@@ -1,1 +1,4 @@
-"""The coordinator: opens cuts, gathers their parts, publishes recovery points and drives recovery."""
+"""The coordinator: the service that opens cuts, publishes recovery points and leads recoveries.
+
+Import its modules by name; importing this package alone loads nothing.
+"""

@@ -1,0 +1,282 @@
+"""The few questions that the registry asks etcd, as blocking calls with a deadline.
+
+etcd3 knows one endpoint a client, so there is one client per endpoint here, and a call that gets no answer makes
+the next call go to the next endpoint. Nothing is repeated here: a call either brings etcd's answer, or raises
+`Unanswered` (it may or may not have been carried out) or `Refused` (etcd said no, and did nothing). What may be
+asked again is for the caller to know. Safe to use from several threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from cutpoint_coordinator.registry.etcd_shim import etcd3, etcdrpc, grpc
+
+_CHANNEL_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.max_receive_message_length", -1),
+)
+"""Come back to a member soon after it does (gRPC waits up to two minutes by itself), and do not share connections
+between the calls and the lease keeper, so that a slow call cannot cost the lease."""
+
+_REFUSALS = tuple(
+    getattr(grpc.StatusCode, name)
+    for name in (
+        "INVALID_ARGUMENT",
+        "PERMISSION_DENIED",
+        "NOT_FOUND",
+        "FAILED_PRECONDITION",
+        "OUT_OF_RANGE",
+        "ALREADY_EXISTS",
+        "UNIMPLEMENTED",
+    )
+)
+
+
+class Unanswered(Exception):
+    """No answer came. What was asked may have been carried out, or still be."""
+
+
+class Refused(Exception):
+    """etcd answered that it will not do this. ``missing``: because the lease is not there."""
+
+    def __init__(self, reason: str, *, missing: bool) -> None:
+        super().__init__(reason)
+        self.missing = missing
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """How to prove who we are, and how to know etcd: paths of PEM files, a user and its password; None: not used."""
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    user: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials(ca={self.ca!r}, cert={self.cert!r}, key={self.key!r}, user={self.user!r}, password=...)"
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """A key in etcd: the revisions at which it was created and last changed, and the lease it hangs on (0: none)."""
+
+    key: str
+    value: bytes
+    created: int
+    modified: int
+    lease: int
+
+
+class Compare(msgspec.Struct, frozen=True, kw_only=True):
+    """A condition: ``key`` was created (or last changed) at exactly this revision; 0: it does not exist."""
+
+    key: str
+    created: int | None = None
+    modified: int | None = None
+
+
+class Put(msgspec.Struct, frozen=True, kw_only=True):
+    """Set ``key``; it vanishes with ``lease`` unless that is 0."""
+
+    key: str
+    value: bytes
+    lease: int = 0
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """One etcd transaction: if all of ``conditions`` hold, put and delete; otherwise read ``otherwise``."""
+
+    conditions: tuple[Compare, ...]
+    puts: tuple[Put, ...] = ()
+    deletes: tuple[str, ...] = ()
+    otherwise: tuple[str, ...] = ()
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """``revision`` is the transaction's own if it ``succeeded``; else ``found`` has what the keys held then."""
+
+    succeeded: bool
+    revision: int
+    found: tuple[Item | None, ...] = ()
+
+
+class EtcdClient:
+    """Blocking calls to an etcd cluster, each given ``deadline_seconds``."""
+
+    def __init__(
+        self, endpoints: tuple[tuple[str, int], ...], credentials: Credentials, *, deadline_seconds: float = 1.0
+    ) -> None:
+        self._endpoints = endpoints
+        self._credentials = credentials
+        self._deadline = deadline_seconds
+        self._lock = threading.Lock()
+        self._clients: dict[int, Any] = {}
+        self._current = 0
+        self._closed = False
+
+    def get(self, key: str) -> Item | None:
+        """What ``key`` holds now (linearizable), or None."""
+        answer = self._call(lambda client: client.kvstub.Range(etcdrpc.RangeRequest(key=key.encode()), **self._how(client)))
+        return _item(answer.kvs[0]) if answer.kvs else None
+
+    def get_prefix(self, prefix: str) -> tuple[Item, ...]:
+        """All keys that start with ``prefix``, ascending, as of one revision."""
+        start = prefix.encode()
+        request = etcdrpc.RangeRequest(
+            key=start,
+            range_end=start[:-1] + bytes([start[-1] + 1]),
+            sort_order=etcdrpc.RangeRequest.ASCEND,
+            sort_target=etcdrpc.RangeRequest.KEY,
+        )
+        answer = self._call(lambda client: client.kvstub.Range(request, **self._how(client)))
+        return tuple(_item(entry) for entry in answer.kvs)
+
+    def transact(self, question: Question) -> Answer:
+        """Carry ``question`` out."""
+        request = etcdrpc.TxnRequest(
+            compare=[_compare(condition) for condition in question.conditions],
+            success=[
+                *(
+                    etcdrpc.RequestOp(
+                        request_put=etcdrpc.PutRequest(key=put.key.encode(), value=put.value, lease=put.lease)
+                    )
+                    for put in question.puts
+                ),
+                *(
+                    etcdrpc.RequestOp(request_delete_range=etcdrpc.DeleteRangeRequest(key=key.encode()))
+                    for key in question.deletes
+                ),
+            ],
+            failure=[
+                etcdrpc.RequestOp(request_range=etcdrpc.RangeRequest(key=key.encode())) for key in question.otherwise
+            ],
+        )
+        answer = self._call(lambda client: client.kvstub.Txn(request, **self._how(client)))
+        found = () if answer.succeeded else tuple(_first(each.response_range) for each in answer.responses)
+        return Answer(succeeded=answer.succeeded, revision=answer.header.revision, found=found)
+
+    def grant(self, ttl_seconds: int) -> int:
+        """A new lease; etcd may make it longer than asked. Returns its number."""
+        request = etcdrpc.LeaseGrantRequest(TTL=ttl_seconds)
+        return int(self._call(lambda client: client.leasestub.LeaseGrant(request, **self._how(client))).ID)
+
+    def renew(self, lease: int) -> int:
+        """Renew ``lease`` once; returns the seconds it has now, 0: the lease is gone."""
+        request = etcdrpc.LeaseKeepAliveRequest(ID=lease)
+
+        def ask(client: Any) -> int:
+            answers = list(client.leasestub.LeaseKeepAlive(iter((request,)), **self._how(client)))
+            if not answers:
+                raise Unanswered("the stream of lease renewals ended without an answer")
+            return int(answers[0].TTL)
+
+        return int(self._call(ask))
+
+    def revoke(self, lease: int) -> None:
+        """End ``lease`` and delete the keys that hang on it. Harmless if it is gone."""
+        request = etcdrpc.LeaseRevokeRequest(ID=lease)
+        try:
+            self._call(lambda client: client.leasestub.LeaseRevoke(request, **self._how(client)))
+        except Refused as refused:
+            if not refused.missing:
+                raise
+
+    def close(self) -> None:
+        """Close all connections; calls under way end with `Unanswered`."""
+        with self._lock:
+            self._closed = True
+            clients = tuple(self._clients.values())
+            self._clients.clear()
+        for client in clients:
+            client.close()
+
+    def _how(self, client: Any) -> dict[str, Any]:
+        return {"timeout": self._deadline, "metadata": client.metadata}
+
+    def _call(self, ask: Callable[[Any], Any]) -> Any:
+        with self._lock:
+            index = self._current
+        try:
+            return ask(self._client(index))
+        except grpc.RpcError as error:
+            code = error.code()
+            host, port = self._endpoints[index]
+            reason = f"{host}:{port} said {code.name}: {' '.join(str(error.details()).split()):.200}"
+            if code in _REFUSALS:
+                raise Refused(reason, missing=code == grpc.StatusCode.NOT_FOUND) from error
+            self._leave(index, forget=code == grpc.StatusCode.UNAUTHENTICATED)
+            raise Unanswered(reason) from error
+        except ValueError as error:  # what grpc raises for a channel that `close` has closed in the meantime
+            if not self._closed:
+                raise
+            raise Unanswered("the registry was closed") from error
+
+    def _client(self, index: int) -> Any:
+        with self._lock:
+            client = self._clients.get(index)
+            if self._closed:
+                raise Unanswered("the registry was closed")
+        if client is not None:
+            return client
+        host, port = self._endpoints[index]
+        made = etcd3.client(
+            host=f"[{host}]" if ":" in host else host,
+            port=port,
+            ca_cert=self._credentials.ca,
+            cert_cert=self._credentials.cert,
+            cert_key=self._credentials.key,
+            user=self._credentials.user,
+            password=self._credentials.password,
+            timeout=self._deadline,
+            grpc_options=_CHANNEL_OPTIONS,
+        )
+        with self._lock:
+            client = self._clients.setdefault(index, made)
+        if client is not made:
+            made.close()
+        return client
+
+    def _leave(self, index: int, *, forget: bool) -> None:
+        """Turn to the next endpoint, unless another call has done so; forget a client whose token has expired."""
+        stale = None
+        with self._lock:
+            if self._current == index:
+                self._current = (index + 1) % len(self._endpoints)
+            if forget:
+                stale = self._clients.pop(index, None)
+        if stale is not None:
+            stale.close()
+
+
+def _item(entry: Any) -> Item:
+    return Item(
+        key=entry.key.decode("utf-8", "replace"),
+        value=entry.value,
+        created=entry.create_revision,
+        modified=entry.mod_revision,
+        lease=entry.lease,
+    )
+
+
+def _first(found: Any) -> Item | None:
+    return _item(found.kvs[0]) if found.kvs else None
+
+
+def _compare(condition: Compare) -> Any:
+    compare = etcdrpc.Compare(key=condition.key.encode(), result=etcdrpc.Compare.EQUAL)
+    if condition.created is not None:
+        compare.target = etcdrpc.Compare.CREATE
+        compare.create_revision = condition.created
+    else:
+        compare.target = etcdrpc.Compare.MOD
+        compare.mod_revision = condition.modified or 0
+    return compare

@@ -1,0 +1,86 @@
+"""The three registries as the suite wants them, and a way to look into etcd from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cutpoint.errors import CutpointError
+from cutpoint.registry import Leadership, Registry
+from cutpoint_coordinator.registry.embedded import EmbeddedRegistry
+from cutpoint_coordinator.registry.etcd import EtcdRegistry
+from cutpoint_coordinator.registry.etcd_client import Credentials, EtcdClient, Item
+from cutpoint_coordinator.registry.locate import parse_etcd_url
+from cutpoint_coordinator.registry.memory import MemoryRegistry
+
+_PREFIXES = itertools.count(1)
+
+
+class MemorySubject:
+    def __init__(self) -> None:
+        self.registry = MemoryRegistry()
+
+    async def connect(self) -> Registry:
+        return self.registry
+
+    async def vanish(self, leadership: Leadership) -> None:
+        self.registry.expire(leadership)
+
+    async def close(self) -> None:
+        await self.registry.close()
+
+
+class EmbeddedSubject:
+    """`vanish` takes the lock file away, as a candidate does that has found the leader hanging."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.opened: list[EmbeddedRegistry] = []
+
+    async def connect(self) -> EmbeddedRegistry:
+        self.opened.append(await EmbeddedRegistry.open(self.directory))
+        return self.opened[-1]
+
+    async def vanish(self, leadership: Leadership) -> None:
+        (self.directory / f"{leadership.fence}.leader").unlink()
+
+    async def close(self) -> None:
+        for registry in self.opened:
+            await registry.close()
+
+
+class EtcdSubject:
+    """`vanish` revokes the lease behind the leader's back, as etcd may do after its own leader was paused."""
+
+    def __init__(self, url: str, *, patience_seconds: float = 10.0) -> None:
+        assert urlsplit(url).scheme == "etcd"
+        self.endpoints = parse_etcd_url(url)[0]
+        self.prefix = f"/cutpoint/test-{next(_PREFIXES)}/"
+        self.patience_seconds = patience_seconds
+        self.opened: list[EtcdRegistry] = []
+        self.outside = EtcdClient(self.endpoints, Credentials())
+
+    async def connect(self) -> EtcdRegistry:
+        registry = EtcdRegistry(self.endpoints, prefix=self.prefix, patience_seconds=self.patience_seconds)
+        self.opened.append(registry)
+        return registry
+
+    async def vanish(self, leadership: Leadership) -> None:
+        item = await asyncio.to_thread(self.outside.get, f"{self.prefix}leader")
+        if item is None or item.created != leadership.fence:
+            raise CutpointError("the leadership that should vanish does not stand")
+        await asyncio.to_thread(self.outside.revoke, item.lease)
+
+    async def item(self, key: str) -> Item | None:
+        """What etcd holds for a record."""
+        return await asyncio.to_thread(self.outside.get, f"{self.prefix}records/{key}")
+
+    async def close(self) -> None:
+        for registry in self.opened:
+            await registry.close()
+        self.outside.close()
+
+
+Subject = MemorySubject | EmbeddedSubject | EtcdSubject
