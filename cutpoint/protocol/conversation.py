@@ -58,11 +58,7 @@ class Conversation:
             return [ask.CloseConnection(connection=connection, reason=str(violation), violation=True)]
 
     def connection_lost(self, event: was.ConnectionLost) -> list[Effect]:
-        session = self._handshakes.connections.get(event.connection)
-        effects = self._handshakes.lost(event.connection)
-        if session is not None and session.phase == "broken" and self._recorder.recording is not None:
-            self._recorder.recording.forget(session)
-        return effects + self._recorder.try_to_record() + self._recorder.close_channels()
+        return self._handshakes.lost(event.connection)
 
     def _hello_arrived(self, connection: Connection, frame: AnyFrame) -> list[Effect]:
         if not isinstance(frame, Hello):
@@ -113,6 +109,7 @@ class Conversation:
                 effects += self._wake_senders(session) + self._end_if_finished(session)
             case Welcome():
                 effects += self._handshakes.welcomed(session, frame)
+                effects += self.act_on_held(session)
             case Ended():
                 effects += self._after(session, self._handshakes.ended(session))
             case _:
@@ -120,17 +117,29 @@ class Conversation:
         return effects
 
     def act_on_held(self, session: Session) -> list[Effect]:
+        """Act on what need not wait any longer: in order on a FIFO channel, whatever may be on another."""
         effects: list[Effect] = []
-        while session.held and self._may_act_on(session, session.held[0]):
+        held = list(session.held)
+        session.held.clear()
+        while held and session.connection is not None:
+            frame = held.pop(0)
+            if not self._may_act_on(session, frame):
+                session.held.append(frame)
+                if session.fifo:
+                    break
+                continue
             try:
-                effects += self._act(session, session.held.popleft())
+                effects += self._act(session, frame)
             except ProtocolViolation as violation:
-                assert session.connection is not None
-                return [
-                    *effects,
-                    ask.CloseConnection(connection=session.connection, reason=str(violation), violation=True),
-                ]
+                return effects + self._violated(session, violation)
+        if session.connection is not None:
+            session.held.extend(held)
         return effects
+
+    def _violated(self, session: Session, violation: ProtocolViolation) -> list[Effect]:
+        if session.connection is None:
+            return []
+        return [ask.CloseConnection(connection=session.connection, reason=str(violation), violation=True)]
 
     def _data_arrived(self, session: Session, frame: Data) -> list[Effect]:
         before = session.incoming.available

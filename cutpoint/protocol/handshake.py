@@ -6,7 +6,7 @@ Both ends must agree, for every cut, whether a session existed in it. Therefore:
 * while a cut is open, a session with somebody outside its membership is not opened;
 * an initiator does not record while it waits for a Welcome (`nameless`): the answer says whether the session is
   older than the cut;
-* a session whose connection breaks before both ends have confirmed it never existed.
+* a Hello that is repeated on another connection opens the session only once: the nonce tells.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Handshakes:
     def redialled(self, connection: Connection, key: str) -> list[Effect]:
         """An interrupted session of ours has a connection again."""
         session = self.sessions.get(key)
-        if session is None or session.phase != "interrupted":
+        if session is None or session.phase not in ("interrupted", "opening") or session.connection is not None:
             return [CloseConnection(connection=connection, reason="the session is over")]
         self._attach(session, connection)
         return [AttachConnection(connection=connection, key=key, fresh=False), *self._say_hello(session)]
@@ -98,6 +98,7 @@ class Handshakes:
         session.name, session.peer, session.peer_life = frame.session, frame.process, frame.life
         session.outgoing.limit = frame.limit
         if (dormant := self._dormant(frame.session)) is not None:
+            dormant.advance("reopen")
             del self.sessions[dormant.key]
             session.adopt(dormant)
 
@@ -110,7 +111,7 @@ class Handshakes:
         session.outgoing.limit = max(frame.limit, session.outgoing.limit if resumed else 0)
         session.advance("resume" if resumed else "establish")
         session.flowing = session.confirmed = True
-        if resumed and session.marker is not None:
+        if session.marker is not None:
             session.queue.append(session.marker)
         effects: list[Effect] = []
         if not resumed:
@@ -123,12 +124,9 @@ class Handshakes:
         return effects
 
     def refused(self, session: Session, frame: Refused) -> list[Effect]:
-        """The acceptor will not have us; if waiting helps, an established session tries again."""
-        connection = session.connection
-        assert connection is not None
-        close = CloseConnection(connection=connection, reason=frame.reason)
-        if not session.opening and frame.waiting_helps:
-            return [close]
+        """The acceptor will not have us: for good, or until we try again."""
+        if frame.waiting_helps and session.connection is not None:
+            return [CloseConnection(connection=session.connection, reason=frame.reason)]
         return self.break_off(session, frame.reason)
 
     # -------------------------------------------------------------------------------------------- the acceptor
@@ -226,8 +224,10 @@ class Handshakes:
             bytes_max=self._bytes_max,
         )
         session.name, session.peer, session.peer_life = name, hello.process, hello.life
+        session.opened = me.cut
         session.outgoing.limit = hello.limit
         if (dormant := self._dormant(name)) is not None:
+            dormant.advance("reopen")
             del self.sessions[dormant.key]
             session.adopt(dormant)
         self.sessions[session.key] = session
@@ -260,7 +260,7 @@ class Handshakes:
     # ------------------------------------------------------------------------------------------------- endings
 
     def lost(self, connection: Connection) -> list[Effect]:
-        """The connection is gone: the session waits for another one, or has never been."""
+        """The connection is gone: the session waits for another one, which its initiator makes."""
         self._accepting.discard(connection)
         self._hellos.pop(connection, None)
         self._farewells.pop(connection, None)
@@ -268,9 +268,7 @@ class Handshakes:
         if session is None or session.connection != connection:
             return []
         session.disconnect()
-        if session.phase == "opening":
-            return self.break_off(session, "the connection was lost before both ends had confirmed the session")
-        if session.phase != "open":
+        if session.phase not in ("opening", "open"):
             return []
         session.advance("lose connection")
         return [Redial(key=session.key)] if session.initiator else []
@@ -299,7 +297,7 @@ class Handshakes:
     def break_off(self, session: Session, reason: str) -> list[Effect]:
         """The session is not, or never was."""
         detached = self._detach(session, reason)
-        session.phase = "broken"
+        session.advance("break")
         del self.sessions[session.key]
         return [SessionEnded(key=session.key, reason=reason), *detached]
 
@@ -326,9 +324,9 @@ class Handshakes:
         """Keep what a cut recorded until both applications open the session again."""
         for record in records:
             evidence = record.evidence
-            if evidence.incoming.closed and evidence.outgoing.closed and not record.outgoing_in_flight:
-                if evidence.outgoing.acknowledged == evidence.outgoing.sent:
-                    continue
+            drained = evidence.outgoing.closed and evidence.outgoing.acknowledged == evidence.outgoing.sent
+            if drained and evidence.incoming.closed:
+                continue
             label = evidence.session.split(":", 1)[1]
             session = Session.restore(record, label=label, window=self._window, bytes_max=self._bytes_max)
             self.sessions[session.key] = session

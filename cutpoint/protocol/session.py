@@ -45,6 +45,7 @@ class Session:
         self.name = SessionName("")
         self.peer = ProcessName("")
         self.peer_life = Life("")
+        self.opened = CutNumber(0)
         self.connection: Connection | None = None
         self.flowing = False
         self.confirmed = False
@@ -107,7 +108,7 @@ class Session:
             process=process,
             life=life,
             session=self.name,
-            opened=cut,
+            opened=self.opened,
             arrived=Sequence(self.incoming.seen.prefix),
             limit=Sequence(self.incoming.taken.prefix + self.window),
         )

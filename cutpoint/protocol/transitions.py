@@ -68,11 +68,11 @@ SESSION = Table(
     name="session",
     start="opening",
     steps={
-        "opening": {"establish": "open", "lose connection": "broken", "refuse": "broken", "roll back": "broken"},
-        "open": {"lose connection": "interrupted", "end": "ended", "roll back": "broken", "break": "broken"},
-        "interrupted": {"resume": "open", "end": "ended", "roll back": "broken", "break": "broken"},
-        "dormant": {"reopen": "opening", "roll back": "broken"},
-        "ended": {"forget": "forgotten", "roll back": "broken"},
+        "opening": {"establish": "open", "lose connection": "opening", "break": "broken"},
+        "open": {"lose connection": "interrupted", "end": "ended", "break": "broken"},
+        "interrupted": {"resume": "open", "end": "ended", "break": "broken"},
+        "dormant": {"reopen": "opening"},
+        "ended": {"forget": "forgotten"},
     },
 )
 """One session at one end. ``dormant`` is what a recovery restores: both ends know it, nobody has connected."""
