@@ -52,7 +52,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """Why a cut is not consistent. ``channel`` or ``process`` may be empty; ``complaint`` names both and the numbers."""
+    """Why a cut is not consistent. ``channel`` or ``process`` may be empty; ``complaint`` gives the numbers."""
 
     channel: str
     process: str

@@ -24,17 +24,17 @@ def attendance(
     for part in parts:
         name = part.process
         if name not in members:
-            yield _of_process(name, f"{name} gave a part and is not a member of cut {cut}")
+            yield of_process(name, f"{name} gave a part and is not a member of cut {cut}")
         elif name in seen:
-            yield _of_process(name, f"{name} gave more than one part")
+            yield of_process(name, f"{name} gave more than one part")
         elif part.cut != cut:
-            yield _of_process(name, f"the part of {name} is of cut {part.cut}, not of cut {cut}")
+            yield of_process(name, f"the part of {name} is of cut {part.cut}, not of cut {cut}")
         elif part.incarnation != incarnation:
-            yield _of_process(name, f"the part of {name} is of incarnation {part.incarnation}, not {incarnation}")
+            yield of_process(name, f"the part of {name} is of incarnation {part.incarnation}, not {incarnation}")
         seen[name] = part
     for name in members:
         if name not in seen:
-            yield _of_process(name, f"there is no part of {name}, a member of cut {cut}")
+            yield of_process(name, f"there is no part of {name}, a member of cut {cut}")
 
 
 def digests(part: PartSummary) -> Iterator[Violation]:
@@ -42,7 +42,7 @@ def digests(part: PartSummary) -> Iterator[Violation]:
     named = [("its part", part.object), *((f"its state {state.name!r}", state.digest) for state in part.states)]
     for what, digest in named:
         if not DIGEST.match(digest):
-            yield _of_process(part.process, f"{part.process} gave {digest!r:.80} as the digest of {what}")
+            yield of_process(part.process, f"{part.process} gave {digest!r:.80} as the digest of {what}")
 
 
 def in_flight_count(part: PartSummary) -> Iterator[Violation]:
@@ -52,9 +52,9 @@ def in_flight_count(part: PartSummary) -> Iterator[Violation]:
         for session in part.sessions
     )
     if part.in_flight_messages != recorded:
-        yield _of_process(
+        yield of_process(
             part.process,
-            f"the part of {part.process} holds {part.in_flight_messages} in-flight messages, its channels say {recorded}",
+            f"the part of {part.process} holds {part.in_flight_messages} in-flight messages, its channels {recorded}",
         )
 
 
@@ -65,12 +65,12 @@ def shape(process: ProcessName, session: SessionEvidence) -> Violation | None:
     if peer == process:
         return of_channel(outgoing_channel(process, session), process, f"{process} has session {name} with itself")
     if not name.startswith(f"{initiator}~{acceptor}:") or (out.session, back.session) != (name, name):
-        return _of_process(
+        return of_process(
             process,
             f"{process} recorded session {name} as one that {initiator} opened to {acceptor}: the ends disagree",
         )
     if out.receiver != peer or back.sender != peer:
-        return _of_process(
+        return of_process(
             process, f"{process} recorded session {name} with {peer}, to {out.receiver} and from {back.sender}"
         )
     to, fro = outgoing_channel(process, session), incoming_channel(process, session)
@@ -78,8 +78,8 @@ def shape(process: ProcessName, session: SessionEvidence) -> Violation | None:
         return of_channel(
             to,
             process,
-            f"{to}: {process} sent {out.sent}, recorded from {out.in_flight_from} and was acknowledged {out.acknowledged}: "
-            "these numbers contradict each other",
+            f"{to}: {process} gave numbers that contradict each other: sent {out.sent}, recorded from "
+            f"{out.in_flight_from}, acknowledged {out.acknowledged}",
         )
     for what, ranges in (("received", back.received), ("in-flight", back.in_flight)):
         if not is_well_formed(ranges):
@@ -104,5 +104,6 @@ def of_channel(channel: ChannelName, process: ProcessName, complaint: str) -> Vi
     return Violation(channel=channel, process=process, complaint=complaint)
 
 
-def _of_process(process: ProcessName, complaint: str) -> Violation:
+def of_process(process: ProcessName, complaint: str) -> Violation:
+    """A complaint about what ``process`` gave."""
     return Violation(channel="", process=process, complaint=complaint)
