@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -19,8 +18,8 @@ def test_the_documentation_has_commands(documentation: Documentation) -> None:
     assert {"make demo", "make test", "cutpoint coordinator"} <= {command.text for command in documentation.commands}
 
 
-def test_a_claimed_command_stands_in_the_documentation(documented: Callable[[str], str]) -> None:
-    assert [documented(command) for command in CLAIMED] == list(CLAIMED)  # fmt: skip
+def test_a_claimed_command_stands_in_the_documentation(documentation: Documentation) -> None:
+    assert set(CLAIMED) - {command.text for command in documentation.commands} == set()
 
 
 @pytest.mark.timeout(300)
