@@ -27,7 +27,7 @@ bench: .venv/dev ## measure side by side, as ratios; results in build/benchmarks
 	$(BIN)/python -m pytest tests/benchmarks
 
 docs: .venv/docs ## the documentation as a site, in build/site
-	$(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 clean: ## remove what the other targets made
 	rm -rf .venv build dist

@@ -59,7 +59,7 @@ def load(entry_point: metadata.EntryPoint) -> click.Command:
     """Import the command behind ``entry_point``, or raise `Unavailable` saying what to install."""
     try:
         command = entry_point.load()
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:  # the second: packages of different versions
         package = entry_point.dist.name if entry_point.dist else "cutpoint"
         extras = f"[{','.join(entry_point.extras)}]" if entry_point.extras else ""
         raise Unavailable(entry_point.name, str(error), f"pip install '{package}{extras}'") from error
