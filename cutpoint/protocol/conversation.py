@@ -91,8 +91,10 @@ class Conversation:
         """Nobody acts on news from after a cut that they have not recorded."""
         if isinstance(frame, Welcome):
             resumed = not session.opening
-            return resumed or (frame.cut <= self._identity.cut and not self._recorder.keeps_out(session.peer))
+            return resumed or (frame.cut <= self._identity.cut and not self._recorder.shuts_out(session.peer))
         if session.initiator and session.opening:
+            return False
+        if isinstance(frame, Ended) and self._recorder.awaits_marker(session):
             return False
         return frame.cut <= self._identity.cut
 
@@ -104,6 +106,7 @@ class Conversation:
             case Marker():
                 if self._recorder.recording is not None and self._recorder.recording.cut == frame.cut:
                     self._recorder.recording.marked(session, frame)
+                effects += self.act_on_held(session)
             case Acknowledge():
                 session.outgoing.acknowledge(frame.received)
                 effects += self._wake_senders(session) + self._end_if_finished(session)

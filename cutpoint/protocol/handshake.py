@@ -200,10 +200,10 @@ class Handshakes:
         if session.phase == "interrupted":
             session.advance("resume")
         session.queue.append(session.welcome(incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life))
+        if session.marker is not None:
+            session.queue.append(session.marker)
         if session.phase == "ended":
             session.queue.append(Ended(incarnation=me.incarnation, cut=me.cut))
-        elif session.marker is not None:
-            session.queue.append(session.marker)
         session.flowing = True
         return [
             *effects,
@@ -268,7 +268,7 @@ class Handshakes:
         if session is None or session.connection != connection:
             return []
         session.disconnect()
-        if session.phase not in ("opening", "open"):
+        if session.phase == "ended":
             return []
         session.advance("lose connection")
         return [Redial(key=session.key)] if session.initiator else []

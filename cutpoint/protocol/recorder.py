@@ -59,6 +59,15 @@ class Recorder:
         """Whether a session with ``peer`` has to wait: a cut is open, and ``peer`` is not known to be in it."""
         return self.recording is not None and not self.recording.is_member(peer)
 
+    def shuts_out(self, peer: ProcessName) -> bool:
+        """Whether ``peer`` is known to be outside the open cut: its Welcome waits until the cut is over."""
+        recording = self.recording
+        return recording is not None and recording.members is not None and not recording.is_member(peer)
+
+    def awaits_marker(self, session: Session) -> bool:
+        """Whether the open cut still waits for the marker of this session's incoming channel."""
+        return self.recording is not None and self.recording.is_unmarked(session)
+
     def turn_wanted(self, event: was.TurnWanted) -> list[Effect]:
         if self.holding:
             return []

@@ -116,6 +116,11 @@ class Recording:
         if (channel := self._open.get(session.key)) is not None and channel.marker is None:
             channel.marker = marker
 
+    def is_unmarked(self, session: Session) -> bool:
+        """Whether the session's marker is still awaited."""
+        channel = self._open.get(session.key)
+        return channel is not None and channel.marker is None
+
     def forget(self, session: Session) -> None:
         """The session has broken before its peer could know of it: it was never part of the cut."""
         self._open.pop(session.key, None)

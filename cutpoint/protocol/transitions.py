@@ -70,7 +70,7 @@ SESSION = Table(
     steps={
         "opening": {"establish": "open", "lose connection": "opening", "break": "broken"},
         "open": {"lose connection": "interrupted", "end": "ended", "break": "broken"},
-        "interrupted": {"resume": "open", "end": "ended", "break": "broken"},
+        "interrupted": {"lose connection": "interrupted", "resume": "open", "end": "ended", "break": "broken"},
         "dormant": {"reopen": "opening"},
         "ended": {"forget": "forgotten"},
     },
@@ -81,7 +81,8 @@ CUT = Table(
     name="cut",
     start="numbering",
     steps={
-        "numbering": {"numbered": "gathering", "abandon": "abandoning"},
+        "numbering": {"numbered": "gathering", "abandon": "abandoning", "found": "finding"},
+        "finding": {"complete": "recording", "abandon": "abandoning"},
         "gathering": {"all captured": "captured", "all stored": "checking", "abandon": "abandoning"},
         "captured": {"all stored": "checking", "abandon": "abandoning"},
         "checking": {"sound": "writing", "abandon": "abandoning"},
@@ -90,7 +91,10 @@ CUT = Table(
         "abandoning": {"recorded": "abandoned"},
     },
 )
-"""One cut as the coordinator sees it. ``abandoning`` and ``recording`` end when the registry has said yes."""
+"""One cut as the coordinator sees it. ``abandoning`` and ``recording`` end when the registry has said yes.
+
+``finding``: another coordinator opened the cut; whether its manifest was written decides how it ends.
+"""
 
 RECOVERY = Table(
     name="recovery",
