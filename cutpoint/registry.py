@@ -77,7 +77,9 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
         if len(dict.fromkeys(changed)) != len(changed):
             raise UsageError("A transaction may change a key only once; nothing was sent; merge its changes.")
         if len(changed) > CHANGES_MAX or len(self.expected) > CHANGES_MAX:
-            raise UsageError(f"A transaction may change and expect at most {CHANGES_MAX} keys; nothing was sent; split it.")
+            raise UsageError(
+                f"A transaction may change and expect at most {CHANGES_MAX} keys; nothing was sent; split it."
+            )
         size = sum(len(key.encode()) for key in changed) + sum(len(value) for _, value in self.puts)
         if size > TRANSACTION_BYTES_MAX:
             raise UsageError(

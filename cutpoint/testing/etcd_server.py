@@ -145,7 +145,7 @@ class EtcdServer:
                 stderr=log,
                 env={},
                 start_new_session=False,
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - calls prctl only
+                preexec_fn=_die_with_parent(),
             )
 
     def wait_healthy(self, *, deadline_seconds: float = 20.0) -> None:
@@ -154,17 +154,21 @@ class EtcdServer:
         while not self.healthy():
             gone = self._process is None or self._process.poll() is not None
             if gone or time.monotonic() > deadline:
-                said = self.log.read_bytes().decode(errors="replace").strip().splitlines()[-1:] if self.log.exists() else []
                 state = "ended" if gone else f"was not healthy after {deadline_seconds:g} s"
                 self.kill()
-                raise CutpointError(f"etcd at {self.endpoint} {state}; see {self.log}; its last line: {''.join(said):.300}")
+                raise CutpointError(
+                    f"etcd at {self.endpoint} {state}; see {self.log}; it ends: {self._last_line():.300}"
+                )
             time.sleep(0.02)
 
     def healthy(self) -> bool:
-        """Whether the member answers and its cluster has a leader."""
+        """Whether the member answers (it, and not another etcd that has its port) and its cluster has a leader."""
         try:
-            return bool(self._ask("GET", "/health").get("health") == "true")
-        except (OSError, ValueError, http.client.HTTPException):
+            if self._ask("GET", "/health").get("health") != "true":
+                return False
+            members = self._ask("POST", "/v3/cluster/member/list")["members"]
+            return any(self.peer_url in member["peerURLs"] for member in members)
+        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
             return False
 
     def leads(self) -> bool:
@@ -172,7 +176,7 @@ class EtcdServer:
         try:
             status = self._ask("POST", "/v3/maintenance/status")
             return bool(status["leader"] == status["header"]["member_id"])
-        except (OSError, ValueError, KeyError, http.client.HTTPException):
+        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
             return False
 
     def stop(self) -> None:
@@ -227,6 +231,11 @@ class EtcdServer:
         }
         return [str(binary), *(f"--{name}={value}" for name, value in options.items())]
 
+    def _last_line(self) -> str:
+        with contextlib.suppress(OSError, IndexError):
+            return self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1]
+        return ""
+
     def _ask(self, method: str, path: str) -> dict[str, Any]:
         connection = http.client.HTTPConnection(_HOST, self.client_port, timeout=1.0)
         try:
@@ -245,7 +254,9 @@ class EtcdCluster:
     def __init__(self, data_directory: Path, *, members: int = 3) -> None:
         ports = free_ports(2 * members)
         self.members: Sequence[EtcdServer] = tuple(
-            EtcdServer(data_directory / f"m{number}", name=f"m{number}", ports=(ports[2 * number], ports[2 * number + 1]))
+            EtcdServer(
+                data_directory / f"m{number}", name=f"m{number}", ports=(ports[2 * number], ports[2 * number + 1])
+            )
             for number in range(members)
         )
         everyone = tuple(f"{member.name}={member.peer_url}" for member in self.members)

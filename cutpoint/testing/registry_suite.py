@@ -6,7 +6,8 @@ if the claim does not hold, and takes a few seconds at most. With pytest::
     @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.__name__)
     async def test_registry(claim): await claim(MyRegistryUnderTest())
 
-The suite knows the interface only. What is special to one implementation (files, processes, networks) is tested beside it.
+The suite knows the interface only. What is special to one implementation (files, processes, networks) is tested
+beside it.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ async def an_expectation_that_fails_writes_nothing_and_names_the_key(subject: Re
     first = Transaction(request="r1", puts=(("x", b"1"),), expected=(("x", 0),))
     revision = await commit(registry, leadership, first)
     for number, expected in enumerate(((("x", 0),), (("y", 0), ("x", revision + 1)), (("x", revision), ("y", 7)))):
-        conflicting = Transaction(request=f"c{number}", puts=(("x", b"2"), ("y", b"2")), deletes=("z",), expected=expected)
+        conflicting = Transaction(
+            request=f"c{number}", puts=(("x", b"2"), ("y", b"2")), deletes=("z",), expected=expected
+        )
         named = next(key for key, wanted in expected if wanted != {"x": revision, "y": 0}[key])
         require_equal(await registry.commit(leadership, conflicting), Conflict(key=named))
     require_equal(await registry.scan(""), (Record(key="x", value=b"1", revision=revision),))

@@ -1,13 +1,13 @@
 """A registry in a directory of one machine: durable, with no server to run.
 
-Records are in SQLite (write-ahead log, ``synchronous=FULL``: a commit that was acknowledged survives a power cut). The
-leadership is a row with its fence, and a lock file named by the fence that the leader keeps locked: the operating system
-lets go of the lock when the process dies, however it dies, so another candidate leads at once. A leader that hangs
-keeps its lock but no longer touches the file; after ``ttl_seconds`` it is passed over. Either way the fence, which is
-compared inside every commit, protects the records; the lock file only says how soon.
+Records are in SQLite (write-ahead log, ``synchronous=FULL``: a commit that was acknowledged survives a power cut).
+The leadership is a row with its fence, and a lock file named by the fence that the leader keeps locked: the
+operating system lets go of the lock when the process dies, however it dies, so another candidate leads at once. A
+leader that hangs keeps its lock but no longer touches the file; after ``ttl_seconds`` it is passed over. Either way
+the fence, which is compared inside every commit, protects the records; the lock file only says how soon.
 
-The directory must be on a local disk: locks on network file systems cannot be relied on. SQLite's calls run on one thread
-of their own.
+The directory must be on a local disk: locks on network file systems cannot be relied on. SQLite's calls run on one
+thread of their own.
 """
 
 from __future__ import annotations

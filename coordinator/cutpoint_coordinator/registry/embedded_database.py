@@ -149,9 +149,12 @@ class EmbeddedDatabase:
             [(key, value, revision) for key, value in transaction.puts],
         )
         self._connection.executemany("DELETE FROM records WHERE key = ?", [(key,) for key in transaction.deletes])
-        self._connection.execute("INSERT INTO requests (revision, request) VALUES (?, ?)", (revision, transaction.request))
         self._connection.execute(
-            "DELETE FROM requests WHERE revision <= (SELECT revision FROM requests ORDER BY revision DESC LIMIT 1 OFFSET ?)",
+            "INSERT INTO requests (revision, request) VALUES (?, ?)", (revision, transaction.request)
+        )
+        self._connection.execute(
+            "DELETE FROM requests WHERE revision <="
+            " (SELECT revision FROM requests ORDER BY revision DESC LIMIT 1 OFFSET ?)",
             (REMEMBERED_MAX,),
         )
         return Committed(revision=revision)

@@ -25,7 +25,15 @@ from functools import partial
 from typing import TypeVar
 
 from cutpoint.errors import ConfigurationError, Fenced, RegistryError
-from cutpoint_coordinator.registry.etcd_client import Compare, Credentials, EtcdClient, Item, Question, Refused, Unanswered
+from cutpoint_coordinator.registry.etcd_client import (
+    Compare,
+    Credentials,
+    EtcdClient,
+    Item,
+    Question,
+    Refused,
+    Unanswered,
+)
 from cutpoint_coordinator.registry.etcd_keys import Chain, Keys, Moved, Standing
 from cutpoint_coordinator.registry.etcd_lease import LeaseKeeper
 from cutpoint_coordinator.registry.interface import (
@@ -97,9 +105,7 @@ class EtcdRegistry:
     async def campaign(self, candidate: str, *, ttl_seconds: float, address: str) -> Leadership:
         """See `Registry.campaign`. While etcd cannot be reached it goes on waiting. etcd rounds the ttl up."""
         async with self._campaigning:
-            standing = Standing(
-                candidate=candidate, address=address, nonce=f"{self._instance}.{next(self._campaigns)}"
-            )
+            standing = Standing(candidate=candidate, address=address, nonce=f"{self._instance}.{next(self._campaigns)}")
             while True:
                 leadership = await self._try_to_lead(standing, max(1, math.ceil(ttl_seconds)))
                 if leadership is not None:
@@ -259,9 +265,9 @@ class EtcdRegistry:
             except Unanswered as silence:
                 if time.monotonic() > until:
                     raise RegistryError(
-                        f"The registry {self._where} did not answer for {self._patience:g} s ({silence}); it is not known "
-                        f"whether transaction {transaction.request} was applied; give the same one again, it is applied "
-                        "at most once."
+                        f"The registry {self._where} did not answer for {self._patience:g} s ({silence}); it is not "
+                        f"known whether transaction {transaction.request} was applied; give the same one again, it is "
+                        "applied at most once."
                     ) from silence
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
@@ -304,7 +310,9 @@ class EtcdRegistry:
                 f"The registry {self._where} does not let us in ({text}); nothing was changed; "
                 "correct the user and password in the registry's URL, or the user's rights in etcd."
             )
-        return RegistryError(f"The registry {self._where} refused ({text}); nothing was changed; is it an etcd 3 cluster?")
+        return RegistryError(
+            f"The registry {self._where} refused ({text}); nothing was changed; is it an etcd 3 cluster?"
+        )
 
 
 def _quietly(ask: Callable[[], object]) -> None:

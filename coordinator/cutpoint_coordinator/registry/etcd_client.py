@@ -125,7 +125,9 @@ class EtcdClient:
 
     def get(self, key: str) -> Item | None:
         """What ``key`` holds now (linearizable), or None."""
-        answer = self._call(lambda client: client.kvstub.Range(etcdrpc.RangeRequest(key=key.encode()), **self._how(client)))
+        answer = self._call(
+            lambda client: client.kvstub.Range(etcdrpc.RangeRequest(key=key.encode()), **self._how(client))
+        )
         return _item(answer.kvs[0]) if answer.kvs else None
 
     def get_prefix(self, prefix: str) -> tuple[Item, ...]:

@@ -28,7 +28,7 @@ class LeaseKeeper:
         asked_at: float,
         on_lost: Callable[[str], None],
     ) -> None:
-        """``client`` is the keeper's own and closed by it. ``asked_at``: `time.monotonic` when the lease was asked for."""
+        """``client`` is the keeper's own and closed by it. ``asked_at``: `time.monotonic` just before the lease was."""
         self._client = client
         self._lease = lease
         self._leader_key = leader_key

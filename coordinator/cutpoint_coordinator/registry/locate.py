@@ -40,7 +40,9 @@ async def open_registry(
     within ``patience_seconds``; nothing is left open then.
     """
     if not prefix.isprintable() or not prefix.endswith("/"):
-        raise ConfigurationError(f"{prefix!r} cannot be the registry's prefix; nothing was started; end it with a slash.")
+        raise ConfigurationError(
+            f"{prefix!r} cannot be the registry's prefix; nothing was started; end it with a slash."
+        )
     if url == "memory:":
         return MemoryRegistry()
     if url.startswith("etcd://"):
@@ -48,7 +50,7 @@ async def open_registry(
     path = url.removeprefix("embedded:")
     if not path or "://" in path or path.startswith("memory:") or re.fullmatch(r"[\w.-]+:\d+(,.*)?", path):
         raise ConfigurationError(f"{_without_password(url)!r} is not a registry; nothing was started; {_FORMS}.")
-    return await EmbeddedRegistry.open(Path(path).expanduser(), prefix=prefix, patience_seconds=patience_seconds)
+    return await EmbeddedRegistry.open(Path(path), prefix=prefix, patience_seconds=patience_seconds)
 
 
 async def _open_etcd(url: str, prefix: str, patience_seconds: float) -> Registry:
@@ -80,7 +82,9 @@ def parse_etcd_url(url: str) -> tuple[tuple[tuple[str, int], ...], dict[str, str
     if login:
         user, separator, password = login.partition(":")
         if not user or not separator:
-            raise ConfigurationError(f"The registry's URL {shown} names a user without a password; write user:password@.")
+            raise ConfigurationError(
+                f"The registry's URL {shown} names a user without a password; write user:password@."
+            )
         settings.update(user=unquote(user), password=unquote(password))
     return tuple(_endpoint(text, shown) for text in hosts.split(",")), settings
 
@@ -98,14 +102,17 @@ def _endpoint(text: str, shown: str) -> tuple[str, int]:
 
 def _credentials(settings: dict[str, str]) -> Credentials:
     if ("cert" in settings) != ("key" in settings) or ("cert" in settings and "ca" not in settings):
-        raise ConfigurationError("TLS to etcd takes ca, or ca, cert and key together; nothing was started; add the rest.")
+        raise ConfigurationError(
+            "TLS to etcd takes ca, or ca, cert and key together; nothing was started; add the rest."
+        )
     for name in _FILES:
         if name in settings:
             try:
                 Path(settings[name]).read_bytes()
             except OSError as error:
                 raise ConfigurationError(
-                    f"The file for {name} in the registry's URL cannot be read ({error}); nothing was started; correct it."
+                    f"The file for {name} in the registry's URL cannot be read ({error}); nothing was started; "
+                    "correct it."
                 ) from error
     from cutpoint_coordinator.registry.etcd_client import Credentials
 

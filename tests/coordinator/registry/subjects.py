@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -84,3 +86,34 @@ class EtcdSubject:
 
 
 Subject = MemorySubject | EmbeddedSubject | EtcdSubject
+
+
+class CandidateProcess:
+    """``candidate.py`` in a process of its own, and what it has said."""
+
+    def __init__(self, url: str, ttl_seconds: float) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("candidate.py")), url, str(ttl_seconds)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.fence = int(self.expect("leads"))
+
+    def line(self) -> list[str]:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().split()
+
+    def expect(self, word: str) -> str:
+        """Read on to the next line that starts with ``word``; the rest of that line."""
+        while line := self.line():
+            if line[0] == word:
+                return " ".join(line[1:])
+        raise AssertionError(f"the candidate ended before it said {word!r}")
+
+    def kill(self) -> list[list[str]]:
+        """kill -9; everything that it had said and nobody had read."""
+        self.process.kill()
+        unread = []
+        while line := self.line():
+            unread.append(line)
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return unread
