@@ -90,7 +90,7 @@ frames: st.SearchStrategy[AnyFrame] = st.one_of(
     data_frames(),
     markers(),
     st.builds(Acknowledge, **_base, received=sequences),
-    st.builds(Credit, **_base, limit=sequences),
+    st.builds(Credit, **_base, limit=sequences, suspended=st.booleans()),
     st.builds(Ended, **_base),
 )
 

@@ -1,0 +1,186 @@
+"""What names a recovery point's bytes: one readable JSON object for each published cut.
+
+Its last line is the digest of everything before it, so that a manifest that was cut short or altered shows
+without any other file. It is written once: a second manifest for the same cut is refused, unless it is the very
+same bytes, which makes publishing safe to repeat.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cutpoint.errors import Damaged, ObjectExists, UsageError
+from cutpoint.names import CutNumber, Digest, Incarnation, ProcessName
+from cutpoint.protocol.messages import PartSummary, StateSummary
+from cutpoint.store.backend import Backend
+from cutpoint.store.digests import digest_of
+from cutpoint.wire.checks import check_digest, check_numbers, check_processes, check_seconds, check_texts, one_line
+
+MANIFEST_VERSION = 1
+MANIFEST_BYTES_MAX = 64 * 1024 * 1024
+"""The longest manifest that is written or read, in bytes."""
+
+_PREFIX = "manifests/"
+_NUMBER_DIGITS = 12
+_DIGEST_BYTES = len("sha256:") + 64 + len("\n")
+
+
+class ManifestPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What a manifest says of one process: where its part is, how long, and what is in it."""
+
+    process: ProcessName
+    object: Digest
+    bytes: int
+    in_flight_messages: int
+    stall_seconds: float
+    states: tuple[StateSummary, ...]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="cutpoint-manifest"):
+    """One published cut. ``parent`` is the last published cut when it began, 0: none; ``created`` is RFC 3339, UTC.
+
+    ``certificate`` is the evidence that the cut is consistent, in JSON's own types; ``boundary`` lists the open
+    channels that lie outside it.
+    """
+
+    format: int = MANIFEST_VERSION
+    computation: str
+    cut: CutNumber
+    incarnation: Incarnation
+    parent: CutNumber
+    created: str
+    duration_seconds: float
+    members: tuple[ProcessName, ...]
+    parts: tuple[ManifestPart, ...]
+    certificate: dict[str, Any]
+    boundary: tuple[str, ...] = ()
+
+
+class _Header(msgspec.Struct, tag_field="kind", tag="cutpoint-manifest"):
+    format: int
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Manifest] = msgspec.json.Decoder(Manifest)
+
+
+def manifest_name(cut: CutNumber) -> str:
+    """The object that holds the manifest of ``cut``."""
+    if not 1 <= cut < 10**_NUMBER_DIGITS:
+        raise UsageError(f"cut {cut} has no manifest: cuts are numbered from 1")
+    return f"{_PREFIX}{cut:0{_NUMBER_DIGITS}}.json"
+
+
+def manifest_part(summary: PartSummary) -> ManifestPart:
+    """What a manifest keeps of a part's summary."""
+    return ManifestPart(
+        process=summary.process,
+        object=summary.object,
+        bytes=summary.bytes,
+        in_flight_messages=summary.in_flight_messages,
+        stall_seconds=summary.stall_seconds,
+        states=summary.states,
+    )
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Encode ``manifest``; the last line is its digest. Raises `UsageError` for one that would not be read back."""
+    where = f"the manifest of cut {manifest.cut}"
+    if complaint := _check(manifest):
+        raise UsageError(f"{where} cannot be published: {complaint}; nothing was written")
+    try:
+        body = msgspec.json.format(_encoder.encode(manifest), indent=2) + b"\n"
+    except (UnicodeEncodeError, RecursionError, OverflowError, TypeError, ValueError) as error:
+        raise UsageError(f"{where} cannot be published: {one_line(error)}; nothing was written") from error
+    if len(body) + _DIGEST_BYTES > MANIFEST_BYTES_MAX:
+        raise UsageError(f"{where} has {len(body)} bytes, {MANIFEST_BYTES_MAX} are allowed; nothing was written")
+    return body + digest_of(body).encode() + b"\n"
+
+
+def decode_manifest(data: bytes, *, name: str = "the manifest") -> Manifest:
+    """Decode what `encode_manifest` made. Raises `Damaged` that begins with ``name`` for anything else."""
+    body, last = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+    if last != digest_of(body).encode() + b"\n":
+        raise Damaged(
+            f"{name} is cut short or altered: its last line is not the digest of what is before it; "
+            "recover to another recovery point, or bring the object back from a copy"
+        )
+    try:
+        version = msgspec.json.decode(body, type=_Header).format
+        if version != MANIFEST_VERSION:
+            raise Damaged(
+                f"{name} is of format version {version}, this program reads version {MANIFEST_VERSION}; "
+                "start the newer program"
+            )
+        manifest = _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError, ValueError) as error:
+        raise Damaged(f"{name} is not a manifest: {one_line(error)}; recover to another recovery point") from error
+    if complaint := _check(manifest):
+        raise Damaged(f"{name} is not a sound manifest: {complaint}; recover to another recovery point")
+    return manifest
+
+
+def publish_manifest(backend: Backend, manifest: Manifest) -> Digest:
+    """Write ``manifest`` durably and once; the digest in its last line. The very same one again succeeds.
+
+    Raises `ObjectExists` if another manifest of this cut is there: then this cut must be abandoned.
+    """
+    name, data = manifest_name(manifest.cut), encode_manifest(manifest)
+    try:
+        backend.create(name, data)
+    except ObjectExists:
+        if backend.size(name) != len(data) or backend.read(name) != data:
+            raise ObjectExists(
+                f"object {name} in {backend.url} is there already and is another manifest; nothing was overwritten, "
+                "the number of this cut was used before: abandon it"
+            ) from None
+    return _last_line(data)
+
+
+def read_manifest(backend: Backend, cut: CutNumber) -> Manifest:
+    """Read and check the manifest of ``cut``. Raises `ObjectMissing`, or `Damaged` that names the object."""
+    name = manifest_name(cut)
+    where = f"object {name} in {backend.url}"
+    manifest = decode_manifest(backend.read(name, bytes_max=MANIFEST_BYTES_MAX), name=where)
+    if manifest.cut != cut:
+        raise Damaged(f"{where} is the manifest of cut {manifest.cut}; recover to another recovery point")
+    return manifest
+
+
+def list_manifests(backend: Backend) -> tuple[CutNumber, ...]:
+    """The cuts that have a manifest, ascending; nothing is read."""
+    numbers = (name.removeprefix(_PREFIX).removesuffix(".json") for name in backend.list(_PREFIX))
+    return tuple(CutNumber(int(n)) for n in numbers if len(n) == _NUMBER_DIGITS and n.isdigit() and int(n) > 0)
+
+
+def _last_line(data: bytes) -> Digest:
+    return Digest(data[-_DIGEST_BYTES:-1].decode())
+
+
+def _check(manifest: Manifest) -> str:
+    """Complain of a manifest that no coordinator can have published."""
+    complaint = (
+        check_numbers(manifest, ("cut", "incarnation"), least=1)
+        or check_numbers(manifest, ("parent",))
+        or check_texts(manifest, ("computation", "created"))
+        or check_seconds(manifest.duration_seconds, "duration_seconds")
+        or check_processes(manifest.members)
+    )
+    if not complaint and manifest.parent >= manifest.cut:
+        complaint = f"its parent {manifest.parent} is not before it"
+    if not complaint and sorted(part.process for part in manifest.parts) != sorted(manifest.members):
+        complaint = "its parts are not one for each member"
+    if not complaint and len(set(manifest.members)) != len(manifest.members):
+        complaint = "a member is in it twice"
+    for part in manifest.parts:
+        complaint = (
+            complaint
+            or check_digest(part.object)
+            or check_numbers(part, ("bytes", "in_flight_messages"))
+            or check_seconds(part.stall_seconds, "stall_seconds")
+        )
+        for state in part.states:
+            complaint = complaint or check_texts(state, ("name", "kind", "format")) or check_digest(state.digest)
+    return complaint
