@@ -102,11 +102,12 @@ RECOVERY = Table(
     steps={
         "fencing": {"fenced": "preparing"},
         "preparing": {"all ready": "starting", "unfit": "fencing", "no point left": "failing", "again": "fencing"},
-        "starting": {"recorded": "done", "again": "fencing"},
-        "failing": {"recorded": "failed", "again": "fencing"},
+        "starting": {"recorded": "done"},
+        "failing": {"recorded": "failed"},
     },
 )
-"""One recovery as the coordinator sees it. ``unfit`` falls back to the recovery point before."""
+"""One recovery as the coordinator sees it. ``unfit`` falls back to the recovery point before, ``again``
+tries what an operator chose instead; both fence once more."""
 
 TABLES = (PROCESS, RECORDING, SESSION, CUT, RECOVERY)
 

@@ -1,0 +1,133 @@
+"""The door of the computation: who is turned away, who runs on at once, who has to wait for the end of a cut.
+
+A member with its memory runs on whatever is going on. Membership itself changes between cuts only, in one write for
+everybody who has come or gone since.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from cutpoint.names import CutNumber
+from cutpoint.protocol.coordinator_effects import Disconnect
+from cutpoint.protocol.coordinator_events import Connection
+from cutpoint.protocol.desk import Desk
+from cutpoint.protocol.ledger import Member, Members
+from cutpoint.protocol.membership import Agent, Standing
+from cutpoint.protocol.messages import Abandon, Join, Published, Start
+
+NEWS_MAX = 16
+"""How many ended cuts a returning process is told about: it can have missed one or two."""
+
+REJECTIONS: dict[Standing, tuple[str, bool]] = {
+    Standing.GONE: ("has left the computation; start it anew if it is to come back", False),
+    Standing.FOREIGN: (
+        "has lived in a computation that this registry does not know; nothing was lost; "
+        "correct its coordinator's address, or start it anew",
+        False,
+    ),
+    Standing.AHEAD: (
+        "is of a later incarnation than this coordinator knows of; nothing was lost; it should ask again: "
+        "another coordinator leads, or the registry was restored from an old copy",
+        True,
+    ),
+}
+
+
+class Admission:
+    """Lets processes in and out."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def connected(self, connection: Connection, join: Join) -> None:
+        """A process stands at the door."""
+        membership = self._desk.membership
+        refusal = membership.refusal(join)
+        if refusal is not None:
+            self._desk.reject(connection, refusal[0], waiting_helps=refusal[1])
+            return
+        former = membership.connect(connection, join, self._desk.now)
+        if former is not None:
+            reason = f"{join.process} has connected again"
+            self._desk.do(Disconnect(connection=former, reason=reason))
+
+    def turn_away(self, *standings: Standing) -> None:
+        """Reject everybody who is waiting with one of these standings."""
+        for agent in self._desk.membership.waiting():
+            standing = self._standing(agent)
+            if standing in standings:
+                reason, waiting_helps = REJECTIONS[standing]
+                self._desk.membership.lose(agent.connection, self._desk.now)
+                self._desk.reject(agent.connection, f"{agent.name} {reason}", waiting_helps=waiting_helps)
+
+    def settle(self) -> tuple[Agent, ...]:
+        """Let in everybody who may run at once; returns them."""
+        self.turn_away(*REJECTIONS)
+        admitted = []
+        for agent in self._desk.membership.waiting():
+            standing = self._standing(agent)
+            if standing is Standing.MEMBER:
+                self._admit(agent)
+                admitted.append(agent)
+            elif standing is Standing.START_AGAIN:
+                self._desk.say(agent, self._desk.admission())
+                self._desk.say(agent, Start(incarnation=self._desk.ledger.computation.incarnation))
+                self._runs(agent)
+                admitted.append(agent)
+        return tuple(admitted)
+
+    def _standing(self, agent: Agent) -> Standing:
+        return self._desk.membership.standing(agent, self._desk.ledger)
+
+    def _admit(self, agent: Agent) -> None:
+        ran = agent.incarnation > 0
+        self._desk.say(agent, self._desk.admission())
+        self._runs(agent)
+        if ran:
+            self._tell_news(agent)
+        kind, verb = ("process returned", "is connected again") if ran else ("process admitted", "was admitted")
+        self._desk.notice(kind, f"{agent.name} {verb}", process=agent.name)
+
+    def _runs(self, agent: Agent) -> None:
+        agent.run_in(self._desk.ledger.computation.incarnation)
+        self._desk.membership.lost_at.pop(agent.name, None)
+        self._desk.membership.untold.pop(agent.name, None)
+
+    def _tell_news(self, agent: Agent) -> None:
+        """How the cuts ended that the process may not have heard of."""
+        ledger = self._desk.ledger
+        last = ledger.computation.last_cut
+        for number in range(max(1, agent.join.cut, last - NEWS_MAX + 1), last + 1):
+            cut = CutNumber(number)
+            if cut in ledger.points:
+                self._desk.say(agent, Published(incarnation=ledger.computation.incarnation, cut=cut))
+            elif cut in ledger.abandoned:
+                reason = ledger.abandoned[cut].reason
+                self._desk.say(agent, Abandon(incarnation=ledger.computation.incarnation, cut=cut, reason=reason))
+
+    # ------------------------------------------------------------------------------------------------ between cuts
+
+    def change(self, *, cut_wanted: bool) -> Members | None:
+        """The membership with everybody who has come or gone; None if it is as the ledger has it.
+
+        Somebody who was leaving and is not there any more is released without a cut, because nothing would end
+        the wait; under a new leader only once a cut is wanted, because it may still be connecting.
+        """
+        desk, membership = self._desk, self._desk.membership
+        members = dict(desk.ledger.members.members)
+        for name, member in desk.ledger.members.members.items():
+            if name in membership.left and member.state == "member":
+                members[name] = msgspec.structs.replace(member, state="leaving")
+            gone = membership.get(name) is None and (name in membership.lost_at or cut_wanted)
+            if members[name].state == "leaving" and gone:
+                members[name] = msgspec.structs.replace(member, state="released")
+                desk.notice("process released", f"{name} has left the computation without a last cut", process=name)
+        for agent in membership.waiting():
+            if self._standing(agent) is Standing.NEWCOMER:
+                members[agent.name] = Member(life=agent.join.life)
+                membership.untold[agent.name] = None
+        membership.left.clear()
+        if members == desk.ledger.members.members:
+            return None
+        return Members(members=dict(sorted(members.items())))

@@ -1,0 +1,332 @@
+"""The coordinator's side as one core: let processes in, open cuts, gather, publish or abandon, drive recoveries.
+
+One thing at a time: a cut, a recovery, or a change of the membership. What comes meanwhile waits, and when nothing is
+under way the core looks at what is there, in this order: what another coordinator left unfinished, a recovery that was
+asked for, a recovery that somebody's loss calls for, a change of the membership, a cut. No decision depends on
+the order in which things were asked for, only on what is true now, so that a new leader decides the same.
+
+Facts become visible in the ledger when the registry has said yes (`cutpoint.protocol.desk`); the rules that safety
+hangs on are in `cutpoint.protocol.safeguards`. ``step`` is total: what is late, foreign or unknown is counted.
+
+A driver owes this class: one event at a time; effects started in the given order, none waited for; an end to it as
+soon as the registry says that another coordinator leads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cutpoint.names import BEGINNING
+from cutpoint.protocol import coordinator_events as was
+from cutpoint.protocol.admission import Admission
+from cutpoint.protocol.coordinator_effects import Effect, Refusal, RetryCut
+from cutpoint.protocol.coordinator_events import Event
+from cutpoint.protocol.cut import Cut
+from cutpoint.protocol.desk import Desk, Policy
+from cutpoint.protocol.ledger import Ledger
+from cutpoint.protocol.membership import Agent, Standing
+from cutpoint.protocol.messages import CutRefused, HeldUp, Leave, PartCaptured, PartStored, Ready, ToCoordinator, Unfit
+from cutpoint.protocol.overview import Overview, hindrance, overview
+from cutpoint.protocol.recovery import Call, Recovery
+from cutpoint.protocol.recovery_call import Hold, Lives, called_for, requested
+from cutpoint.protocol.safeguards import Safeguards
+
+__all__ = ["Coordination", "Policy"]
+
+
+class Coordination:
+    """The core. ``leader``: a word that no other coordinator uses; ``store``: the URL that agents write parts to."""
+
+    def __init__(
+        self, *, leader: str, store: str, policy: Policy | None = None, safeguards: Safeguards | None = None
+    ) -> None:
+        self._desk = Desk(leader=leader, store=store, policy=policy or Policy())
+        self._safeguards = safeguards or Safeguards()
+        self._admission = Admission(self._desk)
+        self._loaded = False
+        self._cut: Cut | None = None
+        self._recovery: Recovery | None = None
+        self._cut_requests: list[str] = []
+        self._recovery_requests: list[was.RecoveryRequested] = []
+        self._cut_due = False
+        self._resting = False
+        self._hold = ""
+        self._given_up: Lives = ()
+        self._ignored = 0
+        self._handlers: dict[type[Event], Callable[[Any], bool]] = {
+            was.LedgerLoaded: self._on_ledger_loaded,
+            was.LedgerWritten: lambda e: self._desk.written(e.request),
+            was.AgentConnected: self._on_agent_connected,
+            was.AgentLost: self._on_agent_lost,
+            was.AgentSaid: self._on_agent_said,
+            was.CutRequested: self._on_cut_requested,
+            was.RecoveryRequested: self._on_recovery_requested,
+            was.IntervalElapsed: self._on_interval_elapsed,
+            was.CutRetryDue: self._on_cut_retry_due,
+            was.DeadlinePassed: lambda e: self._cut is not None and self._cut.deadline_passed(e.cut),
+            was.RecoveryOverdue: lambda e: self._recovery is not None and self._recovery.overdue(e.incarnation),
+            was.PartsChecked: lambda e: self._cut is not None and self._cut.parts_checked(e.cut, e.complaints),
+            was.ManifestWritten: self._on_manifest_written,
+            was.ManifestFailed: lambda e: self._cut is not None and self._cut.manifest_failed(e.cut, e.reason),
+            was.ManifestFound: lambda e: self._cut is not None and self._cut.manifest_found(e.cut, e.point),
+        }
+
+    def step(self, event: Event) -> tuple[Effect, ...]:
+        """Take one event; return what is to be done about it, in order."""
+        self._desk.now = max(self._desk.now, event.now)
+        handler = self._handlers.get(type(event))
+        if handler is None or not handler(event):
+            self._ignored += 1
+        while self._loaded and self._work():
+            pass
+        return self._desk.take_effects()
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the registry is known to hold."""
+        return self._desk.ledger
+
+    def statistics(self) -> Overview:
+        """Where everything stands now."""
+        return overview(self._desk, self._cut, self._recovery, hold=self._hold, ignored=self._ignored)
+
+    def check(self) -> None:
+        """Assert the invariants."""
+        computation, ledger = self.ledger.computation, self.ledger
+        self._desk.membership.check()
+        assert self._cut is None or self._recovery is None, "a cut and a recovery at once"
+        assert computation.base == BEGINNING or computation.base in ledger.points, "a base that is no recovery point"
+        assert not any(cut in ledger.abandoned for cut in ledger.points), "published and abandoned"
+        assert all(cut <= computation.last_cut for cut in (*ledger.points, *ledger.abandoned)), "a number of no cut"
+        if self._cut is not None:
+            assert not self._cut.ended, "an ended cut that is still open"
+            begun = self._cut.phase not in ("numbering", "abandoning")
+            assert not begun or computation.open_cut == self._cut.number, "a cut was begun that has no number"
+            assert all(name in self._cut.members for name in self._cut.parts), "a part of somebody outside the cut"
+        if self._recovery is not None and self._recovery.phase != "fencing":
+            assert self._recovery.incarnation == computation.incarnation, "a recovery that fences nobody"
+            assert not any(agent.admitted for agent in self._desk.membership.connected()), "running while recovering"
+
+    # ---------------------------------------------------------------------------------------------- what happened
+
+    def _on_ledger_loaded(self, event: was.LedgerLoaded) -> bool:
+        if self._loaded:
+            return False
+        self._loaded, self._desk.ledger = True, event.ledger
+        return True
+
+    def _on_agent_connected(self, event: was.AgentConnected) -> bool:
+        self._admission.connected(event.connection, event.join)
+        if self._loaded:
+            self._admission.turn_away(Standing.AHEAD)
+        return True
+
+    def _on_agent_lost(self, event: was.AgentLost) -> bool:
+        agent = self._desk.membership.lose(event.connection, self._desk.now)
+        if agent is None:
+            return False
+        member = self.ledger.members.members.get(agent.name)
+        if member is not None and member.belongs:
+            self._desk.notice("process lost", f"the connection of {agent.name} is gone", process=agent.name)
+        if self._cut is not None:
+            self._cut.lost(agent.name)
+        return True
+
+    def _on_agent_said(self, event: was.AgentSaid) -> bool:
+        agent = self._desk.membership.of(event.connection)
+        if agent is None:
+            return False
+        agent.last_word = self._desk.now
+        return self._hear(agent, event.message)
+
+    def _hear(self, agent: Agent, message: ToCoordinator) -> bool:
+        cut, recovery = self._cut, self._recovery
+        match message:
+            case Ready() if recovery is not None:
+                return recovery.became_ready(agent, message.incarnation)
+            case Unfit() if recovery is not None:
+                return recovery.unfit(agent, message.incarnation, message.reason)
+            case Leave() if agent.admitted:
+                self._desk.membership.left[agent.name] = None
+                return True
+            case PartCaptured() if cut is not None and agent.admitted:
+                return cut.part_captured(agent, message.cut)
+            case PartStored() if cut is not None and agent.admitted:
+                return cut.part_stored(agent, message.summary)
+            case HeldUp() if cut is not None and agent.admitted:
+                return cut.held_up(agent, message.cut, message.by)
+            case CutRefused() if cut is not None and agent.admitted:
+                return cut.refused(agent, message.cut, message.reason)
+            case _:
+                return False
+
+    def _on_cut_requested(self, event: was.CutRequested) -> bool:
+        request = (event.request,)
+        if self._recovery is not None:
+            self._desk.answer(request, Refusal(reason=self._under_recovery()))
+        elif len(self._cut_requests) >= self._desk.policy.requests_max:
+            self._desk.answer(request, Refusal(reason="too many requests wait for the next cut; ask again later"))
+        else:
+            self._cut_requests.append(event.request)
+        return True
+
+    def _on_recovery_requested(self, event: was.RecoveryRequested) -> bool:
+        if len(self._recovery_requests) >= self._desk.policy.requests_max:
+            self._desk.answer((event.request,), Refusal(reason="too many recoveries are asked for; ask again later"))
+        elif self._recovery is not None and event.target in (None, self._recovery.target):
+            self._recovery.join(event.request)
+        else:
+            self._recovery_requests.append(event)
+        return True
+
+    def _on_interval_elapsed(self, _: was.IntervalElapsed) -> bool:
+        if not self._loaded or self._cut is not None or self._recovery is not None:
+            return False
+        self._cut_due = True
+        return True
+
+    def _on_cut_retry_due(self, _: was.CutRetryDue) -> bool:
+        if not self._resting:
+            return False
+        self._resting, self._cut_due = False, self._cut is None and self._recovery is None
+        return True
+
+    def _on_manifest_written(self, event: was.ManifestWritten) -> bool:
+        return self._cut is not None and self._cut.manifest_written(
+            event.cut, digest=event.digest, size=event.bytes, created=event.created
+        )
+
+    # ------------------------------------------------------------------------------------------- what is done next
+
+    def _work(self) -> bool:
+        """Do the next thing; False when there is nothing to do until something happens."""
+        if self._recovery is not None:
+            return self._go_on_recovering(self._recovery)
+        for agent in self._admission.settle():
+            if self._cut is not None:
+                self._cut.returned(agent)
+        if self._cut is not None:
+            return self._go_on_with_cut(self._cut)
+        return not self._desk.busy and self._decide()
+
+    def _go_on_with_cut(self, cut: Cut) -> bool:
+        if cut.stoppable and (reason := self._interruption()):
+            cut.abandon(reason)
+        before = cut.phase
+        cut.advance()
+        if cut.ended:
+            self._cut = None
+            self._rest_if(cut.phase == "abandoned")
+        return cut.phase != before
+
+    def _interruption(self) -> str:
+        """Why a recovery has to begin now, if one has to."""
+        for event in list(self._recovery_requests):
+            target = requested(self._desk, event.target)
+            if not isinstance(target, str):
+                return "a recovery was asked for"
+            self._recovery_requests.remove(event)
+            self._desk.answer((event.request,), Refusal(reason=target))
+        call = self._called_for()
+        return "" if call is None else call.reason
+
+    def _go_on_recovering(self, recovery: Recovery) -> bool:
+        if self._recovery_requests and recovery.phase == "preparing":
+            self._redirect(recovery)
+        before = recovery.phase
+        recovery.advance()
+        if recovery.ended:
+            self._recovery = None
+            self._desk.membership.left.clear()
+            self._given_up = ()
+            if recovery.phase == "failed":
+                connected = self._desk.membership.connected()
+                self._given_up = tuple((agent.name, agent.join.life) for agent in connected)
+            for agent in self._desk.membership.connected():
+                if agent.admitted:
+                    self._desk.membership.lost_at.pop(agent.name, None)
+        return recovery.phase != before
+
+    def _redirect(self, recovery: Recovery) -> None:
+        event = self._recovery_requests.pop(0)
+        target = requested(self._desk, event.target)
+        if isinstance(target, str):
+            self._desk.answer((event.request,), Refusal(reason=target))
+        else:
+            recovery.redirect(self._call(event, target))
+
+    def _decide(self) -> bool:
+        """Nothing is under way: begin what is to be done first."""
+        computation = self.ledger.computation
+        if not computation.request:
+            self._desk.write(computation)
+            return True
+        if computation.open_cut:
+            self._cut = Cut(self._desk, self._safeguards, number=computation.open_cut, requests=(), found=True)
+            return True
+        if (call := self._unfinished_recovery() or self._requested_recovery() or self._called_for()) is not None:
+            self._refuse_cuts("a recovery is about to begin; ask again when it is over")
+            self._recovery = Recovery(self._desk, self._safeguards, call)
+            return True
+        wanted = bool(self._cut_requests) or self._cut_due
+        members = self._admission.change(cut_wanted=wanted)
+        if members is not None:
+            self._desk.write(members)
+            return True
+        somebody_leaves = bool(self.ledger.leaving()) and not self._resting
+        return (wanted or somebody_leaves) and self._open_cut()
+
+    def _unfinished_recovery(self) -> Call | None:
+        unfinished = self.ledger.computation.recovering
+        if unfinished is None:
+            return None
+        return Call(target=unfinished.target, reason=unfinished.reason, lost=unfinished.lost, since=self._desk.now)
+
+    def _requested_recovery(self) -> Call | None:
+        while self._recovery_requests:
+            event = self._recovery_requests.pop(0)
+            target = requested(self._desk, event.target)
+            if not isinstance(target, str):
+                return self._call(event, target)
+            self._desk.answer((event.request,), Refusal(reason=target))
+        return None
+
+    def _call(self, event: was.RecoveryRequested, target: Any) -> Call:
+        title = "the beginning" if target == BEGINNING else f"recovery point {target}"
+        return Call(target=target, reason=f"{title} was asked for", since=self._desk.now, requests=(event.request,))
+
+    def _called_for(self) -> Call | None:
+        """The recovery that somebody's loss calls for; the operator is told once if it has to wait."""
+        call = called_for(self._desk, self._given_up)
+        text = call.text if isinstance(call, Hold) else ""
+        if text and text != self._hold:
+            self._desk.notice("process waiting", text)
+        self._hold = text
+        return call if isinstance(call, Call) else None
+
+    def _open_cut(self) -> bool:
+        self._cut_due = False
+        if reason := hindrance(self._desk):
+            self._refuse_cuts(f"no cut was opened: {reason}")
+            self._rest_if(True)
+            return False
+        requests, self._cut_requests = tuple(self._cut_requests), []
+        number = self._safeguards.number_for_next_cut(self.ledger)
+        self._cut = Cut(self._desk, self._safeguards, number=number, requests=requests)
+        return True
+
+    def _rest_if(self, failed: bool) -> None:
+        """Somebody who leaves waits for a cut: try again after a while."""
+        if failed and self.ledger.leaving() and not self._resting:
+            self._resting = True
+            self._desk.do(RetryCut(seconds=self._desk.policy.retry_seconds))
+
+    def _refuse_cuts(self, reason: str) -> None:
+        requests, self._cut_requests = tuple(self._cut_requests), []
+        self._desk.answer(requests, Refusal(reason=reason))
+        self._cut_due = False
+
+    def _under_recovery(self) -> str:
+        waits = "; ".join(self._recovery.waits_for()) if self._recovery is not None else ""
+        return f"no cut was opened: a recovery is under way ({waits}); ask again when it is over"

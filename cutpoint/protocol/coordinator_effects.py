@@ -1,0 +1,178 @@
+"""What the coordinator's core asks of its driver. All are imperatives, to be started in the given order."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from cutpoint.names import CutNumber, Incarnation
+from cutpoint.protocol.certificate import Certificate
+from cutpoint.protocol.coordinator_events import Connection
+from cutpoint.protocol.ledger import CompletedRecovery, RecoveryPoint
+from cutpoint.protocol.messages import PartSummary, ToAgent
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Effect:
+    """Base of all effects."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Say(Effect):
+    """Send this on a control connection; drop it if the connection is gone."""
+
+    connection: Connection
+    message: ToAgent
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Disconnect(Effect):
+    """Send what is left, then close the control connection."""
+
+    connection: Connection
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class WriteLedger(Effect):
+    """Apply this as one transaction, fenced by the leadership (it ends in LedgerWritten). One at a time."""
+
+    request: str
+    puts: tuple[tuple[str, bytes], ...]
+    deletes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class CheckParts(Effect):
+    """Read every part back and check it against its digests (it ends in PartsChecked)."""
+
+    cut: CutNumber
+    parts: tuple[PartSummary, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class WriteManifest(Effect):
+    """Write the manifest, create-only and durably (it ends in ManifestWritten or ManifestFailed).
+
+    It must hold enough to give ``point`` back (ManifestFound); ``manifest``, ``bytes`` of the manifest itself and
+    ``created`` are the driver's to fill in: ``point.bytes`` counts the parts only.
+    """
+
+    point: RecoveryPoint
+    certificate: Certificate
+    parts: tuple[PartSummary, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class FindManifest(Effect):
+    """Look whether the store has the manifest of this cut (it ends in ManifestFound). Never guess: keep trying."""
+
+    cut: CutNumber
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class SetDeadline(Effect):
+    """Say DeadlinePassed after ``seconds``."""
+
+    cut: CutNumber
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class RetryCut(Effect):
+    """Say CutRetryDue after ``seconds``."""
+
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class WatchRecovery(Effect):
+    """Say RecoveryOverdue after ``seconds``."""
+
+    incarnation: Incarnation
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Notice(Effect):
+    """Something an operator may want to know, in one line. ``kind`` is one of `NOTICES`."""
+
+    kind: str
+    text: str
+    fields: Mapping[str, str | int | float] = dataclasses.field(default_factory=dict)
+
+
+NOTICES: Mapping[str, str] = {
+    "process admitted": "a process became a member",
+    "process returned": "a member is connected again, with its memory",
+    "process lost": "a member's control connection is gone",
+    "process released": "a process has left the computation",
+    "process waiting": "a process is connected and cannot be admitted: what it waits for, and what to do",
+    "connection refused": "a connection was turned away, and why",
+    "cut opened": "a cut has its number and was begun",
+    "cut published": "a cut is a recovery point",
+    "cut abandoned": "a cut ended without a recovery point, and why",
+    "recovery started": "an incarnation was fenced; everybody goes back",
+    "recovery waits": "a recovery cannot go on, and for whom it waits",
+    "recovery point damaged": "a recovery point could not be restored; the one before is tried",
+    "recovery done": "everybody runs on from the recovery point",
+    "recovery failed": "no recovery point could be restored, and what to do",
+}
+"""Every kind of notice, and what it says."""
+
+
+# ------------------------------------------------------------------------------------------------------ outcomes
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class CutOpened:
+    """The cut has its number and was begun. Another answer to the same request will say how it ended."""
+
+    cut: CutNumber
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class CutPublished:
+    """The cut is a recovery point."""
+
+    point: RecoveryPoint
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class CutAbandoned:
+    """The cut ended without a recovery point. Nothing was lost."""
+
+    cut: CutNumber
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Nothing was begun, why, and what to do."""
+
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class RecoveryDone:
+    """Everybody runs on from the recovery point."""
+
+    recovery: CompletedRecovery
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class RecoveryFailed:
+    """No recovery point could be restored; the processes wait, unchanged."""
+
+    reason: str
+
+
+Outcome = CutOpened | CutPublished | CutAbandoned | Refusal | RecoveryDone | RecoveryFailed
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Answer(Effect):
+    """Answer a request. Every request gets one last answer; a cut's request is told CutOpened before."""
+
+    request: str
+    outcome: Outcome

@@ -1,0 +1,299 @@
+"""One cut as the coordinator sees it: number it, gather the parts, prove it, publish or abandon it.
+
+The order is the safety (table CUT): the number is durable before anybody hears it; all parts are stored, proved
+consistent and read back before the manifest is written; the manifest is durable before the registry calls the cut
+a recovery point; the registry has said yes before anybody is told.
+
+Until a manifest may exist, an abandoned cut is called off at once, because a process may be holding its turns for it;
+afterwards only when the registry has it, because another coordinator would take a manifest for proof. For the same
+reason neither a deadline nor a lost process stops a cut whose manifest is being written.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from cutpoint.names import CutNumber, ProcessName
+from cutpoint.protocol.certificate import Certificate
+from cutpoint.protocol.coordinator_effects import (
+    CheckParts,
+    CutAbandoned,
+    CutOpened,
+    CutPublished,
+    FindManifest,
+    SetDeadline,
+    WriteManifest,
+)
+from cutpoint.protocol.cut_records import closing, draft, opening, publication
+from cutpoint.protocol.desk import Desk
+from cutpoint.protocol.ledger import AbandonedCut, LedgerRecord, RecoveryPoint
+from cutpoint.protocol.membership import Agent
+from cutpoint.protocol.messages import Abandon, Begin, PartSummary, Published
+from cutpoint.protocol.safeguards import Safeguards
+from cutpoint.protocol.transitions import CUT
+
+STOPPABLE = ("numbering", "gathering", "captured", "checking")
+
+
+class Cut:
+    """One cut, from its number to its end. Its membership is frozen when it is opened.
+
+    ``found``: another coordinator opened it, and only the store knows how far it came.
+    """
+
+    def __init__(
+        self, desk: Desk, safeguards: Safeguards, *, number: CutNumber, requests: tuple[str, ...], found: bool = False
+    ) -> None:
+        self._desk = desk
+        self._safeguards = safeguards
+        self.number = number
+        self.incarnation = desk.ledger.computation.incarnation
+        self.members = desk.ledger.belonging()
+        self.released = desk.ledger.released()
+        self.leaving = desk.ledger.leaving()
+        self.requests = requests
+        self.phase = CUT.start
+        self.reason = ""
+        self.opened_at = desk.now
+        self.captured: dict[ProcessName, None] = {}
+        self.parts: dict[ProcessName, PartSummary] = {}
+        self.held: dict[ProcessName, str] = {}
+        self.point: RecoveryPoint | None = None
+        self._certificate: Certificate | None = None
+        self._ending = ""
+        self._told = False
+        if found:
+            self._step("found")
+            desk.do(FindManifest(cut=number))
+        else:
+            desk.write(opening(desk.ledger, number))
+
+    # ---------------------------------------------------------------------------------------------- what follows
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.phase in ("published", "abandoned")
+
+    @property
+    def stoppable(self) -> bool:
+        """Whether it may still be abandoned because of something that happened outside of it."""
+        return self.phase in STOPPABLE
+
+    def advance(self) -> None:
+        """Do everything that can be done now."""
+        if self.phase == "numbering" and self._safeguards.may_begin(self._desk.ledger, self.number):
+            self._begin()
+        if self.phase == "gathering" and all(name in self.captured for name in self.members):
+            self._step("all captured")
+        if self.phase in ("gathering", "captured") and all(name in self.parts for name in self.members):
+            self._prove()
+        if self.phase == "recording" and self.point is not None:
+            self._record_end(*publication(self._desk.ledger, self.point))
+        elif self.phase == "abandoning":
+            self._record_end(*closing(self._desk.ledger, self._abandoned()))
+        if self.phase in ("captured", "checking", "writing", "recording", "published"):
+            self._publish_if_due()
+        if self.ended:
+            self._report_end()
+
+    def waits_for(self) -> tuple[str, ...]:
+        """What keeps the cut, for people; one phrase for each process or thing."""
+        if self.phase in ("gathering", "captured"):
+            return tuple(self._holdup(name) for name in self.members if name not in self.parts)
+        return {
+            "numbering": ("the registry to take its number",),
+            "finding": ("the store to say whether it has a manifest",),
+            "checking": ("the parts to be read back",),
+            "writing": ("its manifest to be written",),
+            "recording": ("the registry to take the recovery point",),
+            "abandoning": ("the registry to take its end",),
+        }.get(self.phase, ())
+
+    def _holdup(self, name: ProcessName) -> str:
+        if name in self.held:
+            return f"{name}: {self.held[name]}"
+        if name in self.captured:
+            return f"{name}: its part is being stored"
+        return f"no word from {name}"
+
+    # -------------------------------------------------------------------------------------------- what happened
+
+    def part_captured(self, agent: Agent, cut: CutNumber) -> bool:
+        """A process has its part complete in memory."""
+        if cut != self.number or self.phase not in ("gathering", "captured") or agent.name not in self.members:
+            return False
+        self.captured[agent.name] = None
+        self.held.pop(agent.name, None)
+        return True
+
+    def part_stored(self, agent: Agent, part: PartSummary) -> bool:
+        """A process has its part durable. False if the part does not count."""
+        fits = self._safeguards.accepts_part(part, agent.join, self.number, self.incarnation)
+        if not fits or self.phase not in ("gathering", "captured") or agent.name not in self.members:
+            return False
+        self.captured[agent.name] = None
+        self.parts.setdefault(agent.name, part)
+        self.held.pop(agent.name, None)
+        return True
+
+    def held_up(self, agent: Agent, cut: CutNumber, by: str) -> bool:
+        """A process says what it waits for."""
+        if cut != self.number or not self.stoppable or agent.name in self.parts:
+            return False
+        self.held[agent.name] = by
+        return True
+
+    def refused(self, agent: Agent, cut: CutNumber, reason: str) -> bool:
+        """A process cannot take part."""
+        return cut == self.number and agent.name in self.members and self.abandon(reason)
+
+    def lost(self, name: ProcessName) -> None:
+        """A process is not connected any more: without its part there is nothing to wait for."""
+        if name in self.members and name not in self.parts:
+            self.abandon(f"lost {name} (its control connection closed) before it had stored its part")
+
+    def returned(self, agent: Agent) -> None:
+        """A member is connected again: it may have missed Begin."""
+        if self.phase in ("gathering", "captured") and agent.name in self.members and agent.name not in self.parts:
+            self._desk.say(agent, self._begin_message())
+
+    def deadline_passed(self, cut: CutNumber) -> bool:
+        """The cut's time is over."""
+        if cut != self.number:
+            return False
+        waiting = "; ".join(self.waits_for())
+        return self.abandon(f"its deadline of {self._desk.policy.deadline_seconds:g} s passed; waiting for {waiting}")
+
+    def parts_checked(self, cut: CutNumber, complaints: tuple[str, ...]) -> bool:
+        """Every part was read back."""
+        if cut != self.number or self.phase != "checking":
+            return False
+        if not self._safeguards.may_write_manifest(complaints):
+            return self.abandon("a part is not what was written: " + "; ".join(complaints))
+        self._write_manifest()
+        return True
+
+    def manifest_written(self, cut: CutNumber, *, digest: str, size: int, created: str) -> bool:
+        """The manifest is durable, ``size`` bytes long."""
+        if cut != self.number or self.phase != "writing" or self.point is None:
+            return False
+        self.point = msgspec.structs.replace(
+            self.point, manifest=digest, bytes=self.point.bytes + size, created=created
+        )
+        self._step("written")
+        return True
+
+    def manifest_failed(self, cut: CutNumber, reason: str) -> bool:
+        """Nobody can rely on a manifest."""
+        if cut != self.number or self.phase != "writing":
+            return False
+        self._call_off(f"its manifest could not be written: {reason}")
+        return True
+
+    def manifest_found(self, cut: CutNumber, point: RecoveryPoint | None) -> bool:
+        """What the store has of a cut that another coordinator opened. A manifest is proof."""
+        if cut != self.number or self.phase != "finding" or (point is not None and point.cut != cut):
+            return False
+        if point is None:
+            self._call_off("the coordinator that opened it is gone, and it was not complete")
+        else:
+            self.point = point
+            self._step("complete")
+        return True
+
+    def abandon(self, reason: str) -> bool:
+        """Give the cut up, if that is still possible."""
+        if not self.stoppable:
+            return False
+        begun = self.phase != "numbering"
+        self._call_off(reason)
+        if begun:
+            self._tell_of_end()
+        return True
+
+    # ------------------------------------------------------------------------------------------------ what is done
+
+    def _step(self, step: str) -> None:
+        self.phase = CUT.after(self.phase, step)
+
+    def _begin(self) -> None:
+        self._step("numbered")
+        self._desk.answer(self.requests, CutOpened(cut=self.number))
+        self._desk.say_to_admitted(self.members, self._begin_message())
+        self._desk.do(SetDeadline(cut=self.number, seconds=self._desk.policy.deadline_seconds))
+        self._desk.notice("cut opened", f"cut {self.number} was begun", cut=self.number, members=len(self.members))
+
+    def _begin_message(self) -> Begin:
+        return Begin(
+            incarnation=self.incarnation,
+            cut=self.number,
+            base=self._desk.ledger.computation.base,
+            members=self.members,
+            released=self.released,
+            deadline_seconds=self._desk.policy.deadline_seconds,
+        )
+
+    def _prove(self) -> None:
+        self._step("all stored")
+        parts = {name: self.parts[name] for name in self.members}
+        proof = self._safeguards.prove(self._desk.ledger, self.number, self.members, self.released, parts)
+        if isinstance(proof, tuple):
+            self.abandon("it is not consistent: " + "; ".join(violation.complaint for violation in proof))
+            return
+        self._certificate = proof
+        self._desk.do(CheckParts(cut=self.number, parts=tuple(parts.values())))
+
+    def _write_manifest(self) -> None:
+        assert self._certificate is not None, "a manifest without a proof"
+        self._step("sound")
+        parts = tuple(self.parts[name] for name in self.members)
+        self.point = draft(
+            self._certificate,
+            parent=self._desk.ledger.computation.base,
+            parts=parts,
+            left=tuple(sorted((*self.released, *self.leaving))),
+            duration_seconds=self._desk.now - self.opened_at,
+        )
+        self._desk.do(WriteManifest(point=self.point, certificate=self._certificate, parts=parts))
+
+    def _call_off(self, reason: str) -> None:
+        self._step("abandon")
+        self.reason = reason
+
+    def _abandoned(self) -> AbandonedCut:
+        return AbandonedCut(cut=self.number, incarnation=self.incarnation, reason=self.reason)
+
+    def _tell_of_end(self) -> None:
+        if not self._told:
+            self._told = True
+            message = Abandon(incarnation=self.incarnation, cut=self.number, reason=self.reason)
+            self._desk.say_to_admitted(self.members, message)
+
+    def _publish_if_due(self) -> None:
+        if not self._told and self._safeguards.may_publish(self._desk.ledger, self.number):
+            self._told = True
+            self._desk.say_to_admitted(self.members, Published(incarnation=self.incarnation, cut=self.number))
+
+    def _record_end(self, *records: LedgerRecord) -> None:
+        """Write how the cut ended, once; go on when the registry has it."""
+        if not self._ending:
+            if not self._desk.busy:
+                self._ending = self._desk.write(*records)
+        elif not self._desk.is_under_way(self._ending):
+            self._step("recorded")
+
+    def _report_end(self) -> None:
+        desk = self._desk
+        if self.phase == "abandoned":
+            self._tell_of_end()
+            desk.answer(self.requests, CutAbandoned(cut=self.number, reason=self.reason))
+            desk.notice("cut abandoned", f"cut {self.number} was abandoned: {self.reason}", cut=self.number)
+            return
+        point = desk.ledger.points[self.number]
+        desk.answer(self.requests, CutPublished(point=point))
+        text = f"cut {point.cut} is a recovery point: {point.in_flight} messages in flight, {point.bytes} bytes"
+        seconds = point.duration_seconds
+        desk.notice("cut published", text, cut=point.cut, in_flight=point.in_flight, duration_seconds=seconds)
+        for name in self.leaving:
+            desk.notice("process released", f"{name} has left the computation with cut {point.cut}", process=name)

@@ -1,0 +1,140 @@
+"""What the coordinator's machines share: the ledger, who is connected, and the effects of the present step.
+
+The ledger here is what the registry is known to hold. A change of it is written first and becomes visible when the
+registry has said yes; writes go out one at a time. A machine therefore asks the ledger whether it may go on, and
+cannot act on a fact before it is durable.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+
+from cutpoint.names import CutNumber, ProcessName
+from cutpoint.protocol.coordinator_effects import Answer, Disconnect, Effect, Notice, Outcome, Say, WriteLedger
+from cutpoint.protocol.ledger import Computation, Ledger, LedgerRecord, encode, key_of
+from cutpoint.protocol.membership import Agent, Membership
+from cutpoint.protocol.messages import Admit, Rejected, ToAgent
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What the operator decided. ``interval_seconds`` 0: cuts on demand only (the driver keeps the interval).
+
+    ``automatic_recovery``: a process that lost its memory takes everybody back by itself.
+    """
+
+    interval_seconds: float = 0.0
+    deadline_seconds: float = 10.0
+    automatic_recovery: bool = True
+    missing_notice_seconds: float = 5.0
+    retry_seconds: float = 1.0
+    requests_max: int = 100
+
+    def __post_init__(self) -> None:
+        if (
+            self.interval_seconds < 0
+            or min(self.deadline_seconds, self.missing_notice_seconds, self.retry_seconds) <= 0
+        ):
+            raise ValueError("an interval must not be negative, and deadlines must be positive; times are in seconds")
+        if self.requests_max < 1:
+            raise ValueError("requests_max must be at least 1")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Pending:
+    request: str
+    ledger: Ledger
+
+
+class Desk:
+    """``leader`` is a word that no other coordinator of this computation uses; ``store`` the URL that parts go to."""
+
+    def __init__(self, *, leader: str, store: str, policy: Policy) -> None:
+        self.leader = leader
+        self.store = store
+        self.policy = policy
+        self.membership = Membership()
+        self.ledger = Ledger(computation=Computation(name=""))
+        self.now = 0.0
+        self._requests = 0
+        self._pending: _Pending | None = None
+        self._effects: list[Effect] = []
+
+    # -------------------------------------------------------------------------------------------------- effects
+
+    def do(self, effect: Effect) -> None:
+        """Add one effect to the present step."""
+        self._effects.append(effect)
+
+    def take_effects(self) -> tuple[Effect, ...]:
+        """The effects of the step that ends now."""
+        effects, self._effects = tuple(self._effects), []
+        return effects
+
+    def say(self, agent: Agent, message: ToAgent) -> None:
+        """Say something to one process."""
+        self.do(Say(connection=agent.connection, message=message))
+
+    def say_to_admitted(self, names: tuple[ProcessName, ...], message: ToAgent) -> None:
+        """Say something to those of these processes that run."""
+        for name in names:
+            agent = self.membership.get(name)
+            if agent is not None and agent.admitted:
+                self.say(agent, message)
+
+    def reject(self, connection: int, reason: str, *, waiting_helps: bool) -> None:
+        """Turn a connection away."""
+        self.do(Say(connection=connection, message=Rejected(reason=reason, waiting_helps=waiting_helps)))
+        self.do(Disconnect(connection=connection, reason=reason))
+        self.notice("connection refused", reason)
+
+    def notice(self, kind: str, text: str, **fields: str | int | float) -> None:
+        """Tell the operator."""
+        self.do(Notice(kind=kind, text=text, fields=fields))
+
+    def answer(self, requests: tuple[str, ...], outcome: Outcome) -> None:
+        """Answer requests."""
+        for request in requests:
+            self.do(Answer(request=request, outcome=outcome))
+
+    def admission(self) -> Admit:
+        """What an admitted process is told. ``cut`` is the highest number that has ended, not the open one."""
+        computation = self.ledger.computation
+        ended = computation.last_cut - 1 if computation.open_cut else computation.last_cut
+        return Admit(
+            computation=computation.name,
+            incarnation=computation.incarnation,
+            cut=CutNumber(ended),
+            base=computation.base,
+            store=self.store,
+        )
+
+    # --------------------------------------------------------------------------------------------------- ledger
+
+    @property
+    def busy(self) -> bool:
+        """Whether a transaction is under way."""
+        return self._pending is not None
+
+    def write(self, *records: LedgerRecord) -> str:
+        """Put these records in one transaction; returns its request id. Must not be busy."""
+        assert self._pending is None, "one transaction at a time"
+        self._requests += 1
+        request = f"{self.leader}-{self._requests}"
+        signed = tuple(msgspec.structs.replace(record, request=request) for record in records)
+        self._pending = _Pending(request=request, ledger=self.ledger.with_records(signed))
+        self.do(WriteLedger(request=request, puts=tuple((key_of(record), encode(record)) for record in signed)))
+        return request
+
+    def written(self, request: str) -> bool:
+        """The registry has said yes; False if that was not asked."""
+        if self._pending is None or self._pending.request != request:
+            return False
+        self.ledger, self._pending = self._pending.ledger, None
+        return True
+
+    def is_under_way(self, request: str) -> bool:
+        """Whether this transaction has not been answered yet."""
+        return self._pending is not None and self._pending.request == request

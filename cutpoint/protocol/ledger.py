@@ -1,0 +1,250 @@
+"""What the coordinators of a computation must agree on: the ledger, a pure value, and its records.
+
+A record is one key of the registry. A change of the ledger is a set of whole records, written in one fenced
+transaction; a cut takes two (one opens it, one ends it), however many processes there are. Every record carries the
+request id of the transaction that wrote it. Nothing that can be derived from the parts is stored here.
+
+``computation`` says where the computation stands, ``members`` who belongs to it, ``points/<n>`` is a recovery point,
+``abandoned/<n>`` a cut that became none, ``recoveries/<incarnation>`` a recovery that was completed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, TypeVar
+
+import msgspec
+
+from cutpoint.errors import RegistryError
+from cutpoint.names import BEGINNING, FIRST_INCARNATION, CutNumber, Digest, Incarnation, Life, ProcessName
+
+LEDGER_VERSION = 1
+
+
+class Recovering(msgspec.Struct, frozen=True, kw_only=True):
+    """A recovery that has fenced the incarnations before ``incarnation`` and is not over. ``lost``: who was lost."""
+
+    incarnation: Incarnation
+    target: CutNumber
+    reason: str
+    lost: tuple[ProcessName, ...] = ()
+
+
+class Computation(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the computation stands.
+
+    ``last_cut`` is the highest number ever used, ``open_cut`` the cut that has not ended (0: none), ``base`` the
+    recovery point that the processes' present state descends from (0: the beginning). ``request`` is empty until the
+    record has been written for the first time.
+    """
+
+    name: str
+    incarnation: Incarnation = FIRST_INCARNATION
+    last_cut: CutNumber = BEGINNING
+    open_cut: CutNumber = BEGINNING
+    base: CutNumber = BEGINNING
+    recovering: Recovering | None = None
+    request: str = ""
+    version: int = LEDGER_VERSION
+
+
+MemberState = Literal["member", "leaving", "released"]
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One process. ``leaving``: it goes with the next recovery point; ``released``: it went since the last one."""
+
+    life: Life
+    state: MemberState = "member"
+
+    @property
+    def belongs(self) -> bool:
+        """Whether the process takes part in cuts."""
+        return self.state != "released"
+
+
+class Members(msgspec.Struct, frozen=True, kw_only=True):
+    """All processes by name, ascending."""
+
+    members: dict[ProcessName, Member] = {}
+    request: str = ""
+
+
+class RecoveryPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A published cut. ``parent`` is the recovery point before it (0: the beginning), ``members`` name their parts.
+
+    ``left`` are processes that had left by then: a recovery does not wait for them. ``damaged`` says why it
+    cannot be restored, empty if nothing is known against it. ``manifest`` is the manifest's digest, ``bytes`` counts
+    all parts and it, ``created`` is ISO 8601.
+    """
+
+    cut: CutNumber
+    incarnation: Incarnation
+    parent: CutNumber
+    members: dict[ProcessName, Digest]
+    left: tuple[ProcessName, ...]
+    in_flight: int
+    bytes: int
+    duration_seconds: float
+    stall_seconds: float
+    manifest: str = ""
+    created: str = ""
+    damaged: str = ""
+    request: str = ""
+
+    @property
+    def demanded(self) -> tuple[ProcessName, ...]:
+        """Who must be there before this recovery point can be restored."""
+        return tuple(sorted(name for name in self.members if name not in self.left))
+
+
+class AbandonedCut(msgspec.Struct, frozen=True, kw_only=True):
+    """A cut that ended without a recovery point, and why."""
+
+    cut: CutNumber
+    incarnation: Incarnation
+    reason: str
+    request: str = ""
+
+
+class CompletedRecovery(msgspec.Struct, frozen=True, kw_only=True):
+    """The recovery that started ``incarnation`` from cut ``cut``, ``seconds`` after the loss was noticed."""
+
+    incarnation: Incarnation
+    cut: CutNumber
+    reason: str
+    lost: tuple[ProcessName, ...]
+    seconds: float
+    request: str = ""
+
+
+LedgerRecord = Computation | Members | RecoveryPoint | AbandonedCut | CompletedRecovery
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """All records, as one value."""
+
+    computation: Computation
+    members: Members = Members()
+    points: dict[CutNumber, RecoveryPoint] = {}
+    abandoned: dict[CutNumber, AbandonedCut] = {}
+    recoveries: dict[Incarnation, CompletedRecovery] = {}
+
+    def with_records(self, records: Iterable[LedgerRecord]) -> Ledger:
+        """The ledger after a transaction that puts these records."""
+        ledger = self
+        for record in records:
+            ledger = _with_record(ledger, record)
+        return ledger
+
+    def belonging(self) -> tuple[ProcessName, ...]:
+        """The members of the next cut, ascending."""
+        return tuple(sorted(name for name, member in self.members.members.items() if member.belongs))
+
+    def leaving(self) -> tuple[ProcessName, ...]:
+        """Who leaves with the next recovery point, ascending."""
+        return tuple(sorted(name for name, member in self.members.members.items() if member.state == "leaving"))
+
+    def released(self) -> tuple[ProcessName, ...]:
+        """Who has left since the last recovery point, ascending."""
+        return tuple(sorted(name for name, member in self.members.members.items() if not member.belongs))
+
+    def restorable(self, cut: CutNumber) -> CutNumber | None:
+        """``cut``, or the nearest undamaged recovery point that it descends from; None if there is none."""
+        point = self.points.get(cut)
+        while point is not None and point.damaged:
+            point = self.points.get(point.parent)
+        return None if point is None else point.cut
+
+
+def _with_record(ledger: Ledger, record: LedgerRecord) -> Ledger:
+    replace = msgspec.structs.replace
+    match record:
+        case Computation():
+            return replace(ledger, computation=record)
+        case Members():
+            return replace(ledger, members=record)
+        case RecoveryPoint():
+            return replace(ledger, points={**ledger.points, record.cut: record})
+        case AbandonedCut():
+            return replace(ledger, abandoned={**ledger.abandoned, record.cut: record})
+        case CompletedRecovery():
+            return replace(ledger, recoveries={**ledger.recoveries, record.incarnation: record})
+
+
+def key_of(record: LedgerRecord) -> str:
+    """Where the record lies in the registry."""
+    match record:
+        case Computation():
+            return "computation"
+        case Members():
+            return "members"
+        case RecoveryPoint():
+            return f"points/{record.cut}"
+        case AbandonedCut():
+            return f"abandoned/{record.cut}"
+        case CompletedRecovery():
+            return f"recoveries/{record.incarnation}"
+
+
+def encode(record: LedgerRecord) -> bytes:
+    """The record as JSON."""
+    return msgspec.json.encode(record)
+
+
+def to_records(ledger: Ledger) -> dict[str, bytes]:
+    """Every record of the ledger by its key."""
+    records: list[LedgerRecord] = [
+        ledger.computation,
+        ledger.members,
+        *ledger.points.values(),
+        *ledger.abandoned.values(),
+        *ledger.recoveries.values(),
+    ]
+    return {key_of(record): encode(record) for record in records}
+
+
+def from_records(records: Mapping[str, bytes], *, computation: str) -> Ledger:
+    """The ledger that these records hold; keys of other things are passed over.
+
+    ``computation`` names a computation that has no record yet. Raises RegistryError if a record is damaged or
+    of a newer version; nothing can be decided then.
+    """
+    ledger = Ledger(computation=Computation(name=computation))
+    for key in sorted(records):
+        if (kind := _kind_of(key)) is not None:
+            record = _decode(key, records[key], kind)
+            if key_of(record) != key:
+                raise RegistryError(
+                    f"the registry's record {key} is damaged: it is of {key_of(record)}; restore the registry"
+                )
+            ledger = ledger.with_records([record])
+    return ledger
+
+
+_KINDS: tuple[tuple[str, type[LedgerRecord]], ...] = (
+    ("points/", RecoveryPoint),
+    ("abandoned/", AbandonedCut),
+    ("recoveries/", CompletedRecovery),
+)
+
+_R = TypeVar("_R", bound=LedgerRecord)
+
+
+def _kind_of(key: str) -> type[LedgerRecord] | None:
+    if key in ("computation", "members"):
+        return Computation if key == "computation" else Members
+    return next((kind for start, kind in _KINDS if key.startswith(start)), None)
+
+
+def _decode(key: str, stored: bytes, kind: type[_R]) -> _R:
+    try:
+        record = msgspec.json.decode(stored, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise RegistryError(f"the registry's record {key} is damaged: {fault}; restore the registry") from None
+    if isinstance(record, Computation) and record.version > LEDGER_VERSION:
+        raise RegistryError(
+            f"the registry was written by a newer Cutpoint (ledger version {record.version}, this one knows "
+            f"{LEDGER_VERSION}); nothing was changed; start the newer version"
+        )
+    return record

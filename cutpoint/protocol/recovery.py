@@ -1,0 +1,240 @@
+"""One recovery as the coordinator sees it: choose a recovery point, fence, prepare everybody, start everybody.
+
+The order is the safety (table RECOVERY): the new incarnation and the target are durable before anybody is stopped;
+everybody has loaded and checked its part before anybody's state changes; the registry knows that the recovery is over,
+and whose lives count now, before anybody runs on. Each try is a new incarnation, which fences the one before.
+
+A process that the recovery point knows and that is missing is waited for, and named. One that it does not know
+begins anew. A recovery point that does not fit is marked as damaged, with the reason, and the nearest undamaged one
+that it descends from is tried. If none is left, everybody stays stopped with nothing changed, and an operator decides:
+the beginning is never chosen here while there was anything to lose.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+
+from cutpoint.names import BEGINNING, CutNumber, Incarnation, Life, ProcessName
+from cutpoint.protocol.coordinator_effects import RecoveryDone, RecoveryFailed, WatchRecovery
+from cutpoint.protocol.desk import Desk
+from cutpoint.protocol.ledger import RecoveryPoint
+from cutpoint.protocol.membership import Agent
+from cutpoint.protocol.messages import Prepare, Start
+from cutpoint.protocol.recovery_records import completion, failure, fence, part_of, participants
+from cutpoint.protocol.safeguards import Safeguards
+from cutpoint.protocol.transitions import RECOVERY
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """A recovery that is to be: where to, why, who was lost, since when, and whom to answer."""
+
+    target: CutNumber
+    reason: str
+    lost: tuple[ProcessName, ...] = ()
+    since: float
+    requests: tuple[str, ...] = ()
+
+
+class Recovery:
+    """One recovery, through as many incarnations as it takes."""
+
+    def __init__(self, desk: Desk, safeguards: Safeguards, call: Call) -> None:
+        self._desk = desk
+        self._safeguards = safeguards
+        self.call = call
+        self.target = call.target
+        self.incarnation = Incarnation(0)
+        self.phase = RECOVERY.start
+        self.reason = ""
+        self._damaged: tuple[RecoveryPoint, ...] = ()
+        self._lives: dict[ProcessName, Life] = {}
+        self._request = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.phase in ("done", "failed")
+
+    def advance(self) -> None:
+        """Do everything that can be done now."""
+        if self.phase == "fencing":
+            self._fence()
+        if self.phase == "preparing":
+            self._prepare()
+        if self.phase == "starting":
+            self._start()
+        if self.phase == "failing":
+            self._fail()
+
+    def waits_for(self) -> tuple[str, ...]:
+        """Whom the recovery waits for, for people."""
+        if self.phase != "preparing":
+            return ("the registry",) if not self.ended else ()
+        membership = self._desk.membership
+        waiting = []
+        for name in self.participants():
+            agent = membership.get(name)
+            if agent is None:
+                waiting.append(f"{name} is not connected")
+            elif not self._is_ready(agent):
+                waiting.append(f"{name} is loading its part")
+        return tuple(waiting)
+
+    def participants(self) -> tuple[ProcessName, ...]:
+        """Who must be ready, ascending."""
+        return participants(self._desk.ledger, self._desk.membership, self.target)
+
+    # -------------------------------------------------------------------------------------------- what happened
+
+    def became_ready(self, agent: Agent, incarnation: Incarnation) -> bool:
+        """A process has stopped and its part lies ready."""
+        if self.phase != "preparing" or incarnation != self.incarnation or agent.told != incarnation:
+            return False
+        agent.ready = incarnation
+        return True
+
+    def unfit(self, agent: Agent, incarnation: Incarnation, reason: str) -> bool:
+        """A part cannot be restored."""
+        if self.phase != "preparing" or incarnation != self.incarnation or agent.told != incarnation:
+            return False
+        ledger, name = self._desk.ledger, agent.name
+        point = ledger.points.get(self.target)
+        if point is None or name not in point.members:
+            self.reason = f"{name} could not begin anew: {reason}"
+            self._step("no point left")
+            return True
+        damaged = msgspec.structs.replace(point, damaged=f"{name}: {reason}")
+        self._damaged = (damaged,)
+        target = ledger.with_records([damaged]).restorable(point.cut)
+        text = f"recovery point {point.cut} could not be restored ({name}: {reason})"
+        if target is None:
+            self.reason = f"{text}, and no older one is left"
+            self._step("no point left")
+        else:
+            self._desk.notice("recovery point damaged", f"{text}; going back to {target} instead", cut=point.cut)
+            self.target = target
+            self._step("unfit")
+        return True
+
+    def overdue(self, incarnation: Incarnation) -> bool:
+        """The recovery has been waiting for a while: say for whom."""
+        if self.phase != "preparing" or incarnation != self.incarnation:
+            return False
+        text = f"going back to {self._title()} waits: {'; '.join(self.waits_for())}"
+        self._desk.notice("recovery waits", f"{text}; start what is missing", incarnation=incarnation)
+        self._watch()
+        return True
+
+    def redirect(self, call: Call) -> bool:
+        """An operator wants another target: try again with the next incarnation. False while that is not possible."""
+        if self.phase != "preparing":
+            return False
+        self._desk.answer(self.call.requests, RecoveryFailed(reason=f"another recovery took its place: {call.reason}"))
+        self.call, self.target = dataclasses.replace(call, since=self.call.since, lost=self.call.lost), call.target
+        self._step("again")
+        return True
+
+    def join(self, request: str) -> None:
+        """Somebody else asks for the same."""
+        self.call = dataclasses.replace(self.call, requests=(*self.call.requests, request))
+
+    # ------------------------------------------------------------------------------------------------ what is done
+
+    def _step(self, step: str) -> None:
+        self.phase = RECOVERY.after(self.phase, step)
+        self._request = ""
+
+    def _is_ready(self, agent: Agent) -> bool:
+        return agent.ready == self.incarnation
+
+    def _title(self) -> str:
+        return f"recovery point {self.target}" if self.target != BEGINNING else "the beginning"
+
+    def _fence(self) -> None:
+        desk = self._desk
+        if not self._request:
+            if desk.busy:
+                return
+            self.incarnation = self._safeguards.next_incarnation(desk.ledger)
+            record = fence(desk.ledger, self.incarnation, self.target, self.call.reason, self.call.lost)
+            self._request = desk.write(record, *self._damaged)
+        if not self._safeguards.may_prepare(desk.ledger, self.incarnation):
+            return
+        self._damaged = ()
+        self._step("fenced")
+        desk.membership.suspend()
+        text = f"going back to {self._title()} as incarnation {self.incarnation}: {self.call.reason}"
+        desk.notice("recovery started", text, incarnation=self.incarnation, cut=self.target)
+        self._watch()
+
+    def _watch(self) -> None:
+        seconds = self._desk.policy.missing_notice_seconds
+        self._desk.do(WatchRecovery(incarnation=self.incarnation, seconds=seconds))
+
+    def _prepare(self) -> None:
+        """Tell every participant that is there and was not told yet; go on when all are ready."""
+        desk, names = self._desk, self.participants()
+        agents = [agent for name in names if (agent := desk.membership.get(name)) is not None]
+        for agent in agents:
+            if agent.told != self.incarnation:
+                agent.told = self.incarnation
+                desk.say(agent, self._prepare_message(agent.name))
+        if len(agents) == len(names) and all(self._is_ready(agent) for agent in agents):
+            self._lives = {agent.name: agent.join.life for agent in agents}
+            self._step("all ready")
+
+    def _prepare_message(self, name: ProcessName) -> Prepare:
+        computation = self._desk.ledger.computation
+        return Prepare(
+            computation=computation.name,
+            incarnation=self.incarnation,
+            cut=self.target,
+            last_cut=computation.last_cut,
+            object=part_of(self._desk.ledger, self.target, name),
+            store=self._desk.store,
+        )
+
+    def _start(self) -> None:
+        desk = self._desk
+        if not self._request:
+            if desk.busy:
+                return
+            records = completion(
+                desk.ledger,
+                self.target,
+                self._lives,
+                reason=self.call.reason,
+                lost=self.call.lost,
+                seconds=desk.now - self.call.since,
+            )
+            self._request = desk.write(*records)
+        if not self._safeguards.may_start(desk.ledger, self.incarnation):
+            return
+        self._step("recorded")
+        for agent in desk.membership.connected():
+            member = desk.ledger.members.members.get(agent.name)
+            if member is not None and member.life == agent.join.life and self._is_ready(agent):
+                agent.run_in(self.incarnation)
+                desk.say(agent, Start(incarnation=self.incarnation))
+        recovery = desk.ledger.recoveries[self.incarnation]
+        desk.answer(self.call.requests, RecoveryDone(recovery=recovery))
+        text = f"everybody runs on from {self._title()} as incarnation {self.incarnation}"
+        desk.notice(
+            "recovery done", text, incarnation=self.incarnation, cut=self.target, seconds=round(recovery.seconds, 6)
+        )
+
+    def _fail(self) -> None:
+        desk = self._desk
+        if not self._request:
+            if not desk.busy:
+                self._request = desk.write(*failure(desk.ledger), *self._damaged)
+            return
+        if desk.is_under_way(self._request):
+            return
+        self._step("recorded")
+        self.reason += "; no process was changed and all have stopped; `cutpoint recover 0` begins anew"
+        desk.answer(self.call.requests, RecoveryFailed(reason=self.reason))
+        desk.notice("recovery failed", self.reason, incarnation=self.incarnation)

@@ -1,0 +1,88 @@
+"""Who takes part in a recovery, with which part, and the records that fence, complete or fail one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from cutpoint.names import BEGINNING, CutNumber, Incarnation, Life, ProcessName
+from cutpoint.protocol.ledger import (
+    CompletedRecovery,
+    Computation,
+    Ledger,
+    LedgerRecord,
+    Member,
+    Members,
+    Recovering,
+)
+from cutpoint.protocol.membership import Membership
+
+
+def participants(ledger: Ledger, membership: Membership, target: CutNumber) -> tuple[ProcessName, ...]:
+    """The members, and whoever the recovery point demands, ascending.
+
+    A process that was leaving takes part if it is still there, or if the recovery point is from before.
+    """
+    point = ledger.points.get(target)
+    demanded = () if point is None else point.demanded
+    staying = [
+        name
+        for name, member in ledger.members.members.items()
+        if member.state == "member" or (member.state == "leaving" and membership.get(name) is not None)
+    ]
+    return tuple(sorted(dict.fromkeys((*staying, *demanded))))
+
+
+def part_of(ledger: Ledger, target: CutNumber, name: ProcessName) -> str:
+    """The digest of the part that a process restores; empty if the recovery point does not know it."""
+    point = ledger.points.get(target)
+    return "" if point is None else point.members.get(name, "")
+
+
+def fence(
+    ledger: Ledger, incarnation: Incarnation, target: CutNumber, reason: str, lost: tuple[ProcessName, ...]
+) -> Computation:
+    """From now on only ``incarnation`` counts, and it begins at ``target``."""
+    recovering = Recovering(incarnation=incarnation, target=target, reason=reason, lost=lost)
+    return msgspec.structs.replace(ledger.computation, incarnation=incarnation, recovering=recovering)
+
+
+def completion(
+    ledger: Ledger,
+    target: CutNumber,
+    lives: Mapping[ProcessName, Life],
+    *,
+    reason: str,
+    lost: tuple[ProcessName, ...],
+    seconds: float,
+) -> tuple[LedgerRecord, ...]:
+    """The recovery is over: whose lives count now, and that the recovery point is good after all if it was doubted."""
+    computation = msgspec.structs.replace(ledger.computation, recovering=None, base=target)
+    known = ledger.members.members
+    anew = [name for name, life in lives.items() if name in known and known[name].life != life]
+    members = {name: Member(life=life) for name, life in sorted(lives.items())}
+    records: list[LedgerRecord] = [
+        computation,
+        CompletedRecovery(
+            incarnation=computation.incarnation,
+            cut=target,
+            reason=reason,
+            lost=tuple(sorted(dict.fromkeys((*lost, *anew)))),
+            seconds=seconds,
+        ),
+    ]
+    point = ledger.points.get(target)
+    if point is not None:
+        for name in point.left:
+            if name not in members:
+                life = known[name].life if name in known else Life("")
+                members[name] = Member(life=life, state="released")
+        if point.damaged:
+            records.append(msgspec.structs.replace(point, damaged=""))
+    return (*records, Members(members=dict(sorted(members.items()))))
+
+
+def failure(ledger: Ledger) -> tuple[LedgerRecord, ...]:
+    """The recovery is over and nothing was restored. Its incarnation stays fenced off."""
+    return (msgspec.structs.replace(ledger.computation, recovering=None, open_cut=BEGINNING),)
