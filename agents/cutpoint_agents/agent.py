@@ -1,0 +1,298 @@
+"""`Agent`: what a service holds. It declares the state, wraps the channels, and lives as long as the service does.
+
+Creating an agent does nothing but check its arguments; everything begins with ``agent.context`` (a server's) or
+``async with agent`` (a program's without one).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from types import TracebackType
+from typing import Any, TypeVar, overload
+
+import aiohttp
+from aiohttp import web
+
+from cutpoint.errors import ConfigurationError, CutpointError, UsageError
+from cutpoint.names import BEGINNING, FIRST_INCARNATION, Incarnation, Life, ProcessName, is_process_name
+from cutpoint.protocol.events import CoordinatorSaid, LeaveRequested
+from cutpoint.protocol.messages import Admit
+from cutpoint.protocol.process import Statistics as ProcessStatistics
+from cutpoint.state import Derived, Hooks, Migrations, States, Table, Value
+from cutpoint_agents.activity import TaskFunction
+from cutpoint_agents.aiohttp_websocket import Dialling, WrappedClient, WrappedServer, Wrapping, install, wrap
+from cutpoint_agents.control import Control
+from cutpoint_agents.driver import Driver
+from cutpoint_agents.settings import LOG_NAME, Rollback, Settings
+
+log = logging.getLogger(LOG_NAME)
+
+T = TypeVar("T")
+TF = TypeVar("TF", bound=TaskFunction)
+_GOING_AWAY = 1001
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """What an agent has seen. ``faults`` counts bugs of Cutpoint's own: it is 0."""
+
+    name: str
+    life: str
+    phase: str
+    incarnation: Incarnation
+    cut: int
+    connected: bool
+    faults: int
+    process: ProcessStatistics
+
+
+class Agent:
+    """One process of a computation, inside a service.
+
+    ``coordinator``: the URL of one coordinator, or of all that there are; ``None``: no cuts are taken.
+    ``rollback``: how a recovery resets this process: ``"in-place"``, or ``"restart"``: it exits with status 75 and its
+    supervisor starts it again. ``store``: where parts go, whatever the coordinator says. ``token`` is shown to the
+    coordinator. Raises `ConfigurationError` for an argument that cannot be meant.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        coordinator: str | Sequence[str] | None,
+        rollback: Rollback = "in-place",
+        window: int | None = None,
+        store: str | None = None,
+        token: str | None = None,
+        settings: Settings | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        if type(name) is not str or not is_process_name(name):
+            raise ConfigurationError(
+                f"{name!r} cannot name a process: take 1 to 100 letters, digits, '.', '_' and '-', "
+                "a letter or digit first"
+            )
+        if rollback not in ("in-place", "restart"):
+            raise ConfigurationError(f"rollback={rollback!r}: choose 'in-place' or 'restart'")
+        settings = settings or Settings()
+        if window is not None:
+            settings = dataclasses.replace(settings, window_messages=window)
+        self.name = ProcessName(name)
+        self.life = Life(secrets.token_hex(8))
+        self.settings = settings
+        self._states = States()
+        self._chance = chance or random.Random()
+        self.driver = Driver(
+            name=self.name,
+            life=self.life,
+            states=self._states,
+            settings=settings,
+            rollback=rollback,
+            store=store,
+            chance=self._chance,
+        )
+        self._dialling = Dialling(settings)
+        urls = () if coordinator is None else (coordinator,) if isinstance(coordinator, str) else tuple(coordinator)
+        if coordinator is not None and not urls:
+            raise ConfigurationError("coordinator is an empty list; name at least one URL, or None for no cuts")
+        self._control = (
+            Control(driver=self.driver, urls=urls, token=token, settings=settings, chance=self._chance)
+            if urls
+            else None
+        )
+        self._started = False
+        self._left = False
+
+    # --------------------------------------------------------------------------------------------------------- state
+
+    def table(
+        self,
+        name: str,
+        *,
+        version: int = 1,
+        migrations: Migrations | None = None,
+        format: str = "msgpack",  # noqa: A002
+    ) -> Table[Any, Any]:
+        """Declare keyed values, recorded with every cut. It begins empty and is used like a dict."""
+        return self._states.table(name, version=version, migrations=migrations or {}, format=format)
+
+    def value(
+        self,
+        name: str,
+        initial: T,
+        *,
+        version: int = 1,
+        migrations: Migrations | None = None,
+        format: str = "msgpack",  # noqa: A002
+    ) -> Value[T]:
+        """Declare one object, recorded with every cut."""
+        return self._states.value(name, initial, version=version, migrations=migrations or {}, format=format)
+
+    def state(
+        self,
+        name: str,
+        *,
+        capture: Callable[[], object],
+        restore: Callable[[Any], object],
+        version: int = 1,
+        migrations: Migrations | None = None,
+        format: str = "msgpack",  # noqa: A002
+    ) -> Hooks:
+        """Declare state that the program keeps itself; ``restore(None)`` means: begin anew."""
+        return self._states.state(
+            name, capture=capture, restore=restore, version=version, migrations=migrations or {}, format=format
+        )
+
+    def derived(self, name: str, *, rebuild: Callable[[], object]) -> Derived:
+        """Declare state that is never stored; ``rebuild`` runs after every restore."""
+        return self._states.derived(name, rebuild=rebuild)
+
+    # ------------------------------------------------------------------------------------------------------ channels
+
+    @overload
+    def wrap(self, ws: web.WebSocketResponse, *, name: str | None = None, boundary: bool = False) -> WrappedServer: ...
+
+    @overload
+    def wrap(
+        self, ws: aiohttp.ClientWebSocketResponse, *, name: str | None = None, boundary: bool = False
+    ) -> WrappedClient: ...
+
+    @overload
+    def wrap(self, ws: Any, *, name: str | None = None, boundary: bool = False) -> Wrapping: ...
+
+    def wrap(self, ws: Any, *, name: str | None = None, boundary: bool = False) -> Any:
+        """Make a WebSocket part of the computation; use what is returned as you would have used ``ws``.
+
+        ``name`` replaces the URL's path as the channel's label. ``boundary=True``: the other end has no agent (a
+        browser, a third party); the channel stays outside the cuts, and every recovery point lists it.
+        """
+        return wrap(self.driver, self._dialling, ws, name=name, boundary=boundary)
+
+    def turn(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """``async with agent.turn():`` no state is recorded inside. Waits while a cut waits for turns to end."""
+        return self.driver.turns.turn()
+
+    def task(self, function: TF) -> TF:
+        """Run this async function whenever the process starts: at first, and again after each recovery."""
+        return self.driver.activity.declare(function)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The exception that ended one of the tasks, if one did."""
+        return self.driver.activity.failure
+
+    @property
+    def exit(self) -> Callable[[int], None]:
+        """What ends the process when it has to be started again: ``os._exit``, unless you put something else here."""
+        return self.driver.exit
+
+    @exit.setter  # noqa: A003
+    def exit(self, leave: Callable[[int], None]) -> None:
+        self.driver.exit = leave
+
+    def statistics(self) -> Statistics:
+        """What happened so far."""
+        process = self.driver.process
+        return Statistics(
+            name=self.name,
+            life=self.life,
+            phase=process.phase,
+            incarnation=process.incarnation,
+            cut=process.cut,
+            connected=self._control is not None and self._control.connected,
+            faults=self.driver.faults,
+            process=process.statistics(),
+        )
+
+    # ------------------------------------------------------------------------------------------------------ lifetime
+
+    async def context(self, app: web.Application) -> AsyncIterator[None]:
+        """For ``app.cleanup_ctx``: the server listens only once this process is admitted, or restored and started.
+
+        When the application ends, so does the agent, without a last word to its peers: unless `leave` was called, the
+        coordinator takes it for lost.
+        """
+        install(app, self.driver)
+        app.on_shutdown.append(self._on_shutdown)
+        try:
+            await self._start()
+            yield
+        finally:
+            await self._stop()
+
+    async def __aenter__(self) -> Agent:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Leave the computation if the program came to its end; a program that failed counts as lost."""
+        try:
+            if exc_type is None and not self._left:
+                await self.leave()
+        finally:
+            await self._stop()
+
+    async def leave(self) -> None:
+        """Close all channels in an orderly way and leave the computation for good."""
+        if not self.driver.running:
+            raise UsageError(f"{self.name} does not run, so it cannot leave")
+        self._left = True
+        await self.driver.switchboard.close_sessions(_GOING_AWAY, f"{self.name} leaves")
+        self.driver.step(LeaveRequested())
+
+    async def _on_shutdown(self, _app: web.Application) -> None:
+        await self.driver.stop("the service ends")
+
+    async def _start(self) -> None:
+        if self._started:
+            raise UsageError(f"the agent {self.name} was started before; make a new one")
+        self._started = True
+        self._states.seal()
+        if self._control is None:
+            self.driver.step(CoordinatorSaid(message=_ADMITTED_BY_NOBODY))
+            return
+        self._control.start()
+        await self._wait_running(self._control)
+
+    async def _wait_running(self, control: Control) -> None:
+        assert control.failed is not None
+        running = asyncio.ensure_future(self.driver.wait_running())
+        try:
+            while True:
+                done, _ = await asyncio.wait(
+                    (running, control.failed),
+                    timeout=self.settings.report_seconds,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if control.failed in done:
+                    raise control.failed.result()
+                if running in done:
+                    return
+                log.info(
+                    "%s is not started yet, it waits for %s", self.name, control.waiting_for or self.driver.waiting_for
+                )
+        finally:
+            running.cancel()
+
+    async def _stop(self) -> None:
+        await self.driver.stop("the process ends")
+        if self._control is not None:
+            await self._control.stop()
+        await self._dialling.close()
+
+
+_ADMITTED_BY_NOBODY = Admit(computation="", incarnation=FIRST_INCARNATION, cut=BEGINNING, base=BEGINNING, store="")
+
+__all__ = ["Agent", "CutpointError", "Statistics"]

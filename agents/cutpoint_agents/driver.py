@@ -1,0 +1,251 @@
+"""The driver of one process's core: runs its effects in order, and turns what they end in into events.
+
+It owns the connections, the endpoints and the application's tasks; whatever is decided, the core decides. The one
+strict rule: the state is captured in the synchronous block in which ``step`` returned `RecordState` (see
+``_record_state``), so there is no ``await`` between the core's return and the capture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from time import perf_counter
+from typing import Any
+
+from cutpoint.names import Incarnation, Life, ProcessName
+from cutpoint.protocol import effects as ask
+from cutpoint.protocol import events as was
+from cutpoint.protocol.messages import HeldUp, ToCoordinator
+from cutpoint.protocol.process import Process
+from cutpoint.state import States
+from cutpoint_agents.activity import Activity
+from cutpoint_agents.endpoint import SERVICE_RESTART
+from cutpoint_agents.parts import Parts
+from cutpoint_agents.settings import LOG_NAME, MISFIT, RESTART_ME, Rollback, Settings
+from cutpoint_agents.switchboard import Switchboard
+from cutpoint_agents.turns import Turns
+
+log = logging.getLogger(LOG_NAME)
+
+
+class Driver:
+    """Runs one `Process`. ``tell`` sends to the coordinator, ``turned_away`` hears that it refused this process."""
+
+    def __init__(
+        self,
+        *,
+        name: ProcessName,
+        life: Life,
+        states: States,
+        settings: Settings,
+        rollback: Rollback,
+        store: str | None,
+        chance: random.Random,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.process = Process(
+            name=name, life=life, window_messages=settings.window_messages, window_bytes=settings.window_bytes
+        )
+        self.turns = Turns(self.step)
+        self.switchboard = Switchboard(
+            process=self.process, step=self.step, turns=self.turns, settings=settings, chance=chance
+        )
+        self.activity = Activity()
+        self.parts = Parts(
+            process=self.process, name=name, life=life, states=states, store=store, done=self.step, spawn=self.spawn
+        )
+        self.exit: Callable[[int], None] = os._exit
+        self.tell: Callable[[ToCoordinator], None] = lambda _: None
+        self.turned_away: Callable[[str, bool], None] = lambda reason, _: log.error("turned away: %s", reason)
+        self.running = False
+        self.faults = 0
+        self.waiting_for = "the coordinator's answer"
+        self._rollback = rollback
+        self._has_memory = False
+        self._events: deque[was.Event] = deque()
+        self._stepping = False
+        self._recorded: ask.RecordState | None = None
+        self._run_watchers: list[asyncio.Future[None]] = []
+        self._background: dict[asyncio.Task[None], None] = {}
+        self._effects: dict[type[ask.Effect], Callable[[Any], None]] = {
+            **self.switchboard.effects,
+            ask.OpenTurn: lambda e: self.turns.opened(e.turn),
+            ask.WakeTurns: lambda _: self.turns.wake(),
+            ask.RecordState: lambda e: self._record_state(e),
+            ask.PersistPart: self.parts.persist,
+            ask.DiscardCapture: lambda e: self.parts.discard(e.cut),
+            ask.KeepCapture: lambda e: self.parts.keep(e.cut),
+            ask.WatchCut: self._watch_cut,
+            ask.ReportHoldUp: self._report_hold_up,
+            ask.SendToCoordinator: lambda e: self.tell(e.message),
+            ask.Admitted: self._admitted,
+            ask.StopActivity: self._stop_activity,
+            ask.LoadPart: self._load_part,
+            ask.RestoreState: self._restore_state,
+            ask.Fence: self._fence,
+            ask.TurnedAway: lambda e: self.turned_away(e.reason, e.waiting_helps),
+        }
+
+    # ----------------------------------------------------------------------------------------------- the core's loop
+
+    def step(self, event: was.Event) -> None:
+        """Give one event to the core and start its effects; events that effects cause come after them."""
+        self._events.append(event)
+        if self._stepping:
+            return
+        self._stepping = True
+        try:
+            while self._events:
+                began = perf_counter()
+                self._run(self.process.step(self._events.popleft()))
+                if self._recorded is not None:
+                    self.parts.stalled(self._recorded.cut, perf_counter() - began)
+                    self._recorded = None
+                self.switchboard.stepped()
+        finally:
+            self._stepping = False
+
+    def _run(self, effects: Iterable[ask.Effect]) -> None:
+        for effect in effects:
+            try:
+                self._effects[type(effect)](effect)
+            except Exception:
+                self.faults += 1
+                log.exception("%s failed for an unforeseen reason", type(effect).__name__)
+
+    # ----------------------------------------------------------------------------------------------- effects on cuts
+
+    def _record_state(self, effect: ask.RecordState) -> None:
+        """Capture the state now. A message that waits for its peer's Hello has no number yet: then there is no cut."""
+        self._recorded = effect
+        if channel := self.switchboard.unnumbered():
+            reason = f"messages on {channel} wait for the Hello of its other end; the next cut will do"
+            self.step(was.PersistFailed(cut=effect.cut, reason=reason))
+            return
+        self.parts.record(effect.cut)
+
+    def _watch_cut(self, effect: ask.WatchCut) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(effect.seconds, lambda: self.step(was.HoldUpNoticed(cut=effect.cut)))
+
+    def _report_hold_up(self, effect: ask.ReportHoldUp) -> None:
+        by = "; ".join((*self.turns.describe(effect.turns), *effect.channels)) or "nothing that the agent can name"
+        log.warning("cut %d is held up in %s by %s", effect.cut, self.name, by)
+        self.tell(HeldUp(cut=effect.cut, by=by))
+
+    # ----------------------------------------------------------------------------------- effects on the whole process
+
+    def _admitted(self, effect: ask.Admitted) -> None:
+        self.parts.use_store(effect.store, effect.computation)
+        if not self.running:
+            computation = effect.computation or "no computation"
+            log.info("%s runs as a member of %s, incarnation %d", self.name, computation, effect.incarnation)
+            self._begin_to_run()
+
+    def _begin_to_run(self) -> None:
+        self._has_memory = True
+        self.running = self.switchboard.running = True
+        self._run_watchers = _release(self._run_watchers)
+        self.activity.start()
+
+    async def wait_running(self) -> None:
+        """Wait until the process may run: admitted, or restored and started."""
+        while not self.running:
+            watcher = asyncio.get_running_loop().create_future()
+            self._run_watchers.append(watcher)
+            await watcher
+
+    def _stop_activity(self, effect: ask.StopActivity) -> None:
+        if self._rollback == "restart" and self._has_memory:
+            self._restart_me(f"{effect.reason}, and this process restores by starting again")
+            return
+        ending = self._end_incarnation(SERVICE_RESTART, effect.reason)
+        self.waiting_for = effect.reason
+        if self._has_memory:
+            log.warning("%s stops its tasks: %s", self.name, effect.reason)
+        self.spawn(self._finish_stopping(ending, effect.incarnation))
+
+    async def _finish_stopping(self, ending: tuple[asyncio.Task[Any], ...], incarnation: Incarnation) -> None:
+        stuck = await self.activity.wait_ended(ending, deadline_seconds=self.settings.stop_seconds)
+        if stuck:
+            self._restart_me(
+                f"these tasks did not end within {self.settings.stop_seconds:g} seconds of being cancelled: "
+                + "; ".join(stuck)
+            )
+            return
+        self.turns.forget_all()
+        self.step(was.ActivityStopped(incarnation=incarnation))
+
+    def _end_incarnation(self, code: int, reason: str) -> tuple[asyncio.Task[Any], ...]:
+        """Break all channels and cancel all application tasks; nothing of it waits."""
+        self.running = False
+        self.switchboard.end_incarnation(code, reason)
+        ending = self.activity.cancel(self.turns.tasks())
+        self.turns.roll_back()
+        return ending
+
+    def _restart_me(self, reason: str) -> None:
+        log.critical("%s ends with status %d so that it is started again: %s", self.name, RESTART_ME, reason)
+        self._leave_the_process(RESTART_ME)
+
+    def _leave_the_process(self, status: int) -> None:
+        for handler in (*log.handlers, *logging.getLogger().handlers):
+            handler.flush()
+        self.exit(status)
+
+    def _load_part(self, effect: ask.LoadPart) -> None:
+        self.waiting_for = f"the part of cut {effect.prepare.cut} to be read"
+        self.parts.load(effect.prepare)
+        self.waiting_for = "all other processes to be ready for the recovery"
+
+    def _restore_state(self, effect: ask.RestoreState) -> None:
+        try:
+            self.parts.restore()
+        except Exception as error:
+            log.critical("%s cannot be restored: %s", self.name, error)
+            self._leave_the_process(MISFIT)
+            return
+        log.warning("%s runs again, from cut %d, as incarnation %d", self.name, effect.cut, effect.incarnation)
+        self._begin_to_run()
+
+    def _fence(self, effect: ask.Fence) -> None:
+        reason = f"incarnation {effect.incarnation} runs elsewhere; this process was left behind"
+        log.warning("%s stops and waits for the coordinator: %s", self.name, reason)
+        self.waiting_for = "the coordinator: " + reason
+        self._end_incarnation(SERVICE_RESTART, reason)
+
+    # ------------------------------------------------------------------------------------------------------- the end
+
+    def spawn(self, coroutine: Any) -> None:
+        """Run ``coroutine`` beside everything else, and say if it fails."""
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
+        self._background[task] = None
+        task.add_done_callback(self._background_done)
+
+    def _background_done(self, task: asyncio.Task[None]) -> None:
+        self._background.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.faults += 1
+            log.error("an agent's task failed for an unforeseen reason", exc_info=error)
+
+    async def stop(self, reason: str) -> None:
+        """End everything without a last word: peers see lost connections, as after a crash."""
+        self.running = False
+        ending = self.activity.cancel(self.turns.tasks())
+        await self.switchboard.stop(reason)
+        self.turns.roll_back()
+        await self.activity.wait_ended(ending, deadline_seconds=self.settings.stop_seconds)
+        for task in tuple(self._background):
+            task.cancel()
+
+
+def _release(watchers: list[asyncio.Future[None]]) -> list[asyncio.Future[None]]:
+    for watcher in watchers:
+        if not watcher.done():
+            watcher.set_result(None)
+    return []

@@ -1,0 +1,309 @@
+"""One end of one session, as the application meets it: numbered sends, receives in turns, and an orderly end.
+
+The core keeps the numbers and the messages; an endpoint keeps who waits. It knows no transport: an adapter gives it
+the words of its own library (see ``aiohttp_surface``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Generator
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from cutpoint.errors import CutpointError, PeerWithoutAgent, RolledBack, UsageError
+from cutpoint.protocol.messages import Close, Payload
+from cutpoint_agents.transport import Dial
+from cutpoint_agents.turns import current_task
+
+if TYPE_CHECKING:
+    from cutpoint_agents.connection import Connection
+    from cutpoint_agents.switchboard import Switchboard
+
+ABNORMAL = 1006
+SERVICE_RESTART = 1012
+FAILED_HANDLER = 1011
+
+
+class _Done(Coroutine[Any, Any, None]):
+    """An awaitable that is done: what a send returns while there is room. One object serves all."""
+
+    def send(self, value: None, /) -> NoReturn:
+        raise StopIteration
+
+    def throw(self, *error: Any) -> NoReturn:
+        raise error[0] if isinstance(error[0], BaseException) else error[0]()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return iter(())  # type: ignore[return-value]
+
+
+DONE: Final = _Done()
+
+
+class Endpoint:
+    """One end of one session. ``key`` is ``None`` at the accepting end until the Hello has come."""
+
+    def __init__(
+        self, board: Switchboard, *, label: str, key: str | None, dial: Dial | None, close_seconds: float
+    ) -> None:
+        self.label = label
+        self.key = key
+        self.dial = dial
+        self.name = ""
+        self.redials = 0
+        self.connection: Connection | None = None
+        self.failure: Exception | None = None
+        self.sent_close: Close | None = None
+        self.got_close: Close | None = None
+        self.over = False
+        self.rolled_back = False
+        self._board = board
+        self._turns = board.turns
+        self._close_seconds = close_seconds
+        self._controls: deque[Any] = deque()
+        self._unnumbered: deque[Payload] = deque()
+        self._receivers: list[asyncio.Future[None]] = []
+        self._senders: list[asyncio.Future[None]] = []
+        self._ended = asyncio.get_running_loop().create_future()
+        self._drain_task: asyncio.Task[None] | None = None
+
+    @property
+    def title(self) -> str:
+        """How errors and reports call it: the session's name once it is known, else the label."""
+        return self.name or self.label
+
+    @property
+    def turns_over(self) -> bool:
+        """Whether ``receive`` will give no more messages."""
+        return self.closed or self.got_close is not None
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing more will happen on it."""
+        return self.over or self.rolled_back
+
+    @property
+    def closed(self) -> bool:
+        """Whether the application can neither send nor receive any more."""
+        return self.sent_close is not None or self.over or self.rolled_back
+
+    @property
+    def unnumbered(self) -> int:
+        """Messages that wait for the peer's Hello to be numbered: no cut can be recorded meanwhile."""
+        return len(self._unnumbered)
+
+    # ----------------------------------------------------------------------------------------------------- send
+
+    def send(self, payload: Payload) -> Coroutine[Any, Any, None]:
+        """Send now; what is returned need only be awaited to wait for room. Raises ``ConnectionResetError``."""
+        if self.sent_close is not None or self.over or self.rolled_back:
+            self._refuse_send()
+        key = self.key
+        if key is None:
+            self._unnumbered.append(payload)
+            return self._wait_attached()
+        process = self._board.process
+        process.send(key, payload)
+        connection = self.connection
+        if connection is not None:
+            connection.wake()
+        return DONE if process.room(key) else self._wait_room(key)
+
+    def _refuse_send(self) -> NoReturn:
+        if self.failure is not None:
+            raise self.failure
+        if self.rolled_back:
+            raise RolledBack(
+                f"{self.title} belongs to an incarnation that a recovery has ended; nothing was sent; "
+                "connect again, or let the agent restart the task"
+            )
+        raise ConnectionResetError(f"{self.title} is closed; nothing was sent")
+
+    async def _wait_room(self, key: str) -> None:
+        process = self._board.process
+        while not self.over and not self.rolled_back and not process.room(key):
+            await self._wait_sender()
+
+    async def _wait_attached(self) -> None:
+        while self.key is None and not self.over and not self.rolled_back:
+            await self._wait_sender()
+        if self.key is None:
+            self._refuse_send()
+
+    async def _wait_sender(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._senders.append(waiter)
+        await waiter
+
+    def wake_senders(self) -> None:
+        """There is room again, or it will never come."""
+        senders, self._senders = self._senders, []
+        for waiter in senders:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    # -------------------------------------------------------------------------------------------------- receive
+
+    def control(self, message: Any) -> None:
+        """Something out of band, such as a ping: the next receive returns it as it is."""
+        self._controls.append(message)
+        self.wake_receiver()
+
+    async def wait_message(self) -> Any:
+        """Wait for the next message, which begins a turn; ``None`` when there will be none.
+
+        Raises `PeerWithoutAgent` if the other end turned out to have none.
+        """
+        while True:
+            payload = self.take_now()
+            if payload is not None:
+                return payload
+            if self._controls:
+                return self._controls.popleft()
+            if self.failure is not None and not isinstance(self.failure, SessionBroken):
+                raise self.failure
+            if self.turns_over:
+                return None
+            await self._wait_receiver()
+
+    def take_now(self) -> Payload | None:
+        """End the turn before, and take the next message if it is there and turns are given out."""
+        turns = self._turns
+        outer = turns.before_receive(self)
+        key = self.key
+        if key is None or self.rolled_back or self.sent_close is not None:
+            return None
+        number = turns.fresh() if outer is None else outer.number
+        message = self._board.process.take(key, number)
+        if message is None:
+            return None
+        connection = self.connection
+        if connection is not None:
+            connection.wake()
+        payload = message.payload
+        if type(payload) is Close:
+            self.got_close = payload
+        elif outer is None:
+            turns.began(number, self)
+        return payload
+
+    def wake_receiver(self) -> None:
+        """A message can be had, or none will ever come."""
+        receivers = self._receivers
+        if receivers:
+            self._receivers = []
+            for waiter in receivers:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    async def _wait_receiver(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._receivers.append(waiter)
+        await waiter
+
+    # ---------------------------------------------------------------------------------------------------- close
+
+    async def close(self, code: int, reason: str) -> bool:
+        """Say the last word, wait until the other end has said its own (or ``close_seconds``). False: closed before."""
+        if not self.say_close(code, reason):
+            return False
+        if self.key is None:
+            return True
+        await self.wait_closed()
+        return True
+
+    def say_close(self, code: int, reason: str) -> bool:
+        """Say the last word now; what the other end still sends is taken and dropped. False: it was said before."""
+        if self.closed:
+            return False
+        close = Close(code=code, reason=reason)
+        if self.key is None:
+            self.end("")
+            return True
+        self.send(close).close()
+        self.sent_close = close
+        self.wake_receiver()
+        self.wake_senders()
+        if self.got_close is None:
+            self._drain_task = asyncio.get_running_loop().create_task(
+                self._drain(), name=f"cutpoint drain {self.title}"
+            )
+        return True
+
+    async def wait_closed(self) -> None:
+        """Wait for the session's end; not while a cut waits for the running task's turn, and not for ever."""
+        if self.over or self.rolled_back:
+            return
+        held = self._board.turns_held if self._turns.current() is not None else None
+        waiters: list[asyncio.Future[None]] = [self._ended] if held is None else [self._ended, held]
+        await asyncio.wait(waiters, timeout=self._close_seconds, return_when=asyncio.FIRST_COMPLETED)
+
+    async def finish(self, code: int, reason: str) -> None:
+        """Close, if that was not done before, and wait for the end."""
+        self.say_close(code, reason)
+        await self.wait_closed()
+
+    async def _drain(self) -> None:
+        """Take what the other end sent before it heard the last word."""
+        assert self.key is not None
+        while self.got_close is None and not self.over and not self.rolled_back:
+            number = self._turns.fresh()
+            message = self._board.process.take(self.key, number)
+            if message is None:
+                await self._wait_receiver()
+                continue
+            if self.connection is not None:
+                self.connection.wake()
+            if type(message.payload) is Close:
+                self.got_close = message.payload
+            else:
+                self._turns.began(number, self)
+                self._turns.end_of(current_task())
+
+    # ------------------------------------------------------------------------------------- what the driver tells
+
+    def attached(self, key: str) -> None:
+        """The Hello has come: what was sent before it is numbered now."""
+        self.key = key
+        waiting, self._unnumbered = self._unnumbered, deque()
+        for payload in waiting:
+            self._board.process.send(key, payload)
+        self.wake_senders()
+        self.wake_receiver()
+
+    def end(self, reason: str) -> None:
+        """The session is over; ``reason`` is empty when both ends closed it."""
+        if reason and self.failure is None and self.got_close is None and self.sent_close is None:
+            self.failure = SessionBroken(f"{self.title}: {reason}")
+        self.over = True
+        self._unnumbered.clear()
+        self._release()
+
+    def fail(self, error: PeerWithoutAgent | UsageError) -> None:
+        """The application's next call shall raise ``error``."""
+        self.failure = error
+        self.over = True
+        self._unnumbered.clear()
+        self._release()
+
+    def roll_back(self) -> None:
+        """The incarnation is over: sends raise `RolledBack`, receives find the channel closed."""
+        self.rolled_back = True
+        self._unnumbered.clear()
+        self._release()
+        if self._drain_task is not None:
+            self._drain_task.cancel()
+
+    def _release(self) -> None:
+        if not self._ended.done():
+            self._ended.set_result(None)
+        self.wake_receiver()
+        self.wake_senders()
+
+
+class SessionBroken(CutpointError, ConnectionResetError):
+    """The session ended before both ends had closed it."""

@@ -1,0 +1,54 @@
+"""What an agent may be told about its limits and its patience. Values only: nothing here reads an environment."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from cutpoint.errors import ConfigurationError
+
+Rollback = Literal["in-place", "restart"]
+
+RESTART_ME = 75
+"""The exit status that asks the supervisor to start the process again (EX_TEMPFAIL of sysexits.h)."""
+
+MISFIT = 70
+"""The exit status of a process whose own restore hooks failed: starting it again would not help (EX_SOFTWARE)."""
+
+LOG_NAME = "cutpoint.agent"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Limits and patience of one agent; every default suits services on one network.
+
+    ``window_messages``, ``window_bytes``: what one channel may hold that its receiver has not handled yet.
+    ``batch_bytes``: how much one WebSocket message may carry, unless a single message is larger.
+    ``message_bytes_max``: the largest message of the application.
+    ``hello_seconds``: how long a peer may take to show that it has an agent; ``welcome_seconds``: how long the
+    accepting end may take to answer, which a cut in progress prolongs.
+    ``close_seconds``: how long closing a channel waits for the other end.
+    ``stop_seconds``: how long tasks may take to end before a rollback gives the process up.
+    ``redial_first_seconds``, ``redial_most_seconds``: the pause between two attempts to connect again.
+    ``report_seconds``: how often a start that waits says what it waits for.
+    """
+
+    window_messages: int = 256
+    window_bytes: int = 1 << 20
+    batch_bytes: int = 256 * 1024
+    message_bytes_max: int = 4 * 1024 * 1024 - 64 * 1024
+    hello_seconds: float = 10.0
+    welcome_seconds: float = 60.0
+    close_seconds: float = 10.0
+    stop_seconds: float = 5.0
+    redial_first_seconds: float = 0.05
+    redial_most_seconds: float = 2.0
+    connect_seconds: float = 5.0
+    heartbeat_seconds: float = 5.0
+    report_seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            number = getattr(self, field.name)
+            if type(number) not in (int, float) or not 0 < number < float("inf"):
+                raise ConfigurationError(f"{field.name} must be a number above 0, not {number!r}")
