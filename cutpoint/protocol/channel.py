@@ -28,8 +28,9 @@ def size_of(payload: Payload) -> int:
 class Outgoing:
     """The sender's half.
 
-    ``acknowledged <= transmitted <= furthest <= sent``: handed over by the peer; given to the present connection;
-    given to any connection ever; sent by the application.
+    ``acknowledged <= forgotten <= transmitted <= furthest <= sent``: handed to the peer's application; not kept here
+    (after a recovery the peer has recorded more than it had handed over); given to the present connection; given to
+    any connection ever; sent by the application.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class Outgoing:
         "acknowledged",
         "boundary",
         "closed",
+        "forgotten",
         "furthest",
         "limit",
         "sent",
@@ -48,7 +50,7 @@ class Outgoing:
     )
 
     def __init__(self, *, limit: int, bytes_max: int) -> None:
-        self.sent = self.acknowledged = self.furthest = self.boundary = 0
+        self.sent = self.acknowledged = self.forgotten = self.furthest = self.boundary = 0
         self.limit = limit
         self.suspended = False
         self.closed = False
@@ -108,16 +110,17 @@ class Outgoing:
         """Forget what the peer's application has had; ProtocolViolation if it never left this process."""
         if received > self.furthest:
             raise ProtocolViolation(f"message {received} was acknowledged and only {self.furthest} were transmitted")
-        while self.acknowledged < received:
+        self.acknowledged = max(self.acknowledged, received)
+        while self.forgotten < received:
             oldest = self._retained if self._retained else self._waiting
             self._bytes -= size_of(oldest.popleft())
-            self.acknowledged += 1
+            self.forgotten += 1
 
     def resume(self, arrived: int) -> None:
-        """A new connection: transmit from ``arrived + 1`` on; ProtocolViolation if the peer's memory contradicts ours."""
-        if not self.acknowledged <= arrived <= self.furthest:
+        """A new connection: transmit from ``arrived + 1`` on; ProtocolViolation if the peer contradicts our memory."""
+        if not self.forgotten <= arrived <= self.furthest:
             raise ProtocolViolation(
-                f"the peer says that {arrived} messages have arrived; it had acknowledged {self.acknowledged} "
+                f"the peer says that {arrived} messages have arrived; it had {self.forgotten} "
                 f"and {self.furthest} were transmitted"
             )
         while self.transmitted > arrived:
@@ -133,11 +136,10 @@ class Outgoing:
         waiting = list(self._waiting)[self.furthest - self.transmitted :]
         return tuple(InFlight(Sequence(self.furthest + 1 + i), payload) for i, payload in enumerate(waiting))
 
-    def restore(self, *, sent: int, closed: bool, in_flight: tuple[InFlight, ...]) -> None:
+    def restore(self, *, sent: int, acknowledged: int, closed: bool, in_flight: tuple[InFlight, ...]) -> None:
         """Become what a cut recorded: everything before ``in_flight`` is the receiver's already."""
-        self.sent = sent
-        self.closed = closed
-        self.acknowledged = self.furthest = self.boundary = sent - len(in_flight)
+        self.sent, self.acknowledged, self.closed = sent, acknowledged, closed
+        self.forgotten = self.furthest = self.boundary = sent - len(in_flight)
         self._waiting = deque(message.payload for message in in_flight)
         self._bytes = sum(map(size_of, self._waiting))
 
@@ -148,8 +150,9 @@ class Outgoing:
 
     def check(self) -> None:
         """Assert the invariants."""
-        assert self.acknowledged <= self.transmitted <= self.furthest <= self.sent, "outgoing numbers out of order"
-        assert len(self._retained) == self.transmitted - self.acknowledged, "a retained message is missing"
+        assert self.acknowledged <= self.forgotten <= self.transmitted, "acknowledged and still kept"
+        assert self.transmitted <= self.furthest <= self.sent, "outgoing numbers out of order"
+        assert len(self._retained) == self.transmitted - self.forgotten, "a retained message is missing"
         assert self.boundary <= self.furthest, "boundary beyond what was transmitted"
 
 

@@ -60,10 +60,14 @@ class Redial(Effect):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class SessionEnded(Effect):
-    """Nothing more will happen on this session; ``reason`` is empty when both ends closed it."""
+    """Nothing more will happen on this session; ``reason`` is empty when both ends closed it.
+
+    ``unsent`` are messages that the application has sent and that never left this process: nobody will get them.
+    """
 
     key: str
     reason: str
+    unsent: tuple[Payload, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

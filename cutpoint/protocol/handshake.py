@@ -160,7 +160,10 @@ class Handshakes:
         """Answer every Hello that had to wait and need not wait any longer."""
         effects: list[Effect] = []
         for connection, hello in list(self._hellos.items()):
-            if hello.cut <= self._identity.cut and not self._gate(hello.process):
+            if (complaint := self._complaint(hello)) is not None:
+                del self._hellos[connection]
+                effects += self._turn_away(connection, complaint)
+            elif hello.cut <= self._identity.cut and not self._gate(hello.process):
                 del self._hellos[connection]
                 effects += self._welcome(connection, hello)
         return effects
@@ -174,6 +177,8 @@ class Handshakes:
             )
         elif hello.process == me.name:
             reason = f"{hello.process} opened a channel to itself; use an asyncio.Queue and a table instead"
+        elif me.leaving and hello.nonce not in self.sessions:
+            reason = f"{me.name} is leaving the computation; talk to somebody else"
         elif not me.running or hello.incarnation != me.incarnation:
             reason, helps = f"{me.name} is at incarnation {me.incarnation} ({me.phase}); wait for the recovery", True
         return Refused(incarnation=me.incarnation, cut=me.cut, reason=reason, waiting_helps=helps) if reason else None
@@ -299,7 +304,13 @@ class Handshakes:
         detached = self._detach(session, reason)
         session.advance("break")
         del self.sessions[session.key]
-        return [SessionEnded(key=session.key, reason=reason), *detached]
+        unsent = tuple(message.payload for message in session.outgoing.in_flight())
+        return [SessionEnded(key=session.key, reason=reason, unsent=unsent), *detached]
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether nothing is open any more."""
+        return all(session.phase == "ended" for session in self.sessions.values())
 
     def forget(self, keys: tuple[str, ...]) -> None:
         """A cut in which these sessions had ended is published: nobody will ask again."""

@@ -16,6 +16,7 @@ class Identity:
     """``cut`` is the last cut that was recorded or skipped here, ``base`` the last one known to be published.
 
     ``incarnation`` fences: it rises when a recovery is prepared. ``started`` is the one that runs or ran last.
+    ``leaving``: the application has asked to leave for good, so no session is opened any more.
     """
 
     name: ProcessName
@@ -25,6 +26,7 @@ class Identity:
     cut: CutNumber = BEGINNING
     base: CutNumber = BEGINNING
     phase: str = PROCESS.start
+    leaving: bool = False
 
     def advance(self, step: str) -> None:
         """Take one step of the PROCESS table."""

@@ -77,6 +77,7 @@ class Process:
         )
         self.conversation = Conversation(self.identity, self.handshakes, self.recorder)
         self.rollback = Rollback(self.identity)
+        self._left = False
         self._handlers: dict[type[Event], Callable[[Any], list[Effect]]] = {
             was.OpenRequested: self._on_open_requested,
             was.AcceptRequested: self._on_accept_requested,
@@ -95,13 +96,17 @@ class Process:
             was.ActivityStopped: lambda e: self.rollback.stopped(e.incarnation),
             was.PartLoaded: lambda e: self.rollback.loaded(e.incarnation, e.sessions),
             was.PartUnfit: lambda e: self.rollback.unfit(e.incarnation, e.reason),
-            was.LeaveRequested: lambda _: [ask.SendToCoordinator(message=Leave())],
+            was.LeaveRequested: self._on_leave_requested,
             was.BoundaryChanged: self._on_boundary_changed,
         }
 
     def step(self, event: Event) -> tuple[Effect, ...]:
         """Take one event; return what is to be done about it, in order."""
-        return tuple(self._handlers[type(event)](event))
+        effects = self._handlers[type(event)](event)
+        if self.identity.leaving and not self._left and self.handshakes.all_ended:
+            self._left = True
+            effects.append(ask.SendToCoordinator(message=Leave()))
+        return tuple(effects)
 
     @property
     def cut(self) -> CutNumber:
@@ -117,6 +122,11 @@ class Process:
     def open_turns(self) -> tuple[Turn, ...]:
         """The turns that are open now."""
         return self.recorder.open_turns
+
+    @property
+    def session_count(self) -> int:
+        """How many sessions this process knows, those included that have ended and are still listed in parts."""
+        return len(self.handshakes.sessions)
 
     @property
     def incarnation(self) -> Incarnation:
@@ -219,6 +229,11 @@ class Process:
         self.recorder.boundary = event.channels
         return []
 
+    def _on_leave_requested(self, _: was.LeaveRequested) -> list[Effect]:
+        """Open nothing any more; the coordinator is told when everything has been closed."""
+        self.identity.leaving = True
+        return self.handshakes.admit_waiting()
+
     def _on_coordinator_connected(self, _: was.CoordinatorConnected) -> list[Effect]:
         me = self.identity
         join = Join(
@@ -229,7 +244,9 @@ class Process:
             cut=me.cut,
             prepared=self.rollback.prepared,
         )
-        return [ask.SendToCoordinator(message=join), *self.recorder.repeat_report(), *self.rollback.answer()]
+        leave: list[Effect] = [ask.SendToCoordinator(message=Leave())] if self._left else []
+        join_first: list[Effect] = [ask.SendToCoordinator(message=join)]
+        return [*join_first, *self.recorder.repeat_report(), *self.rollback.answer(), *leave]
 
     def _on_coordinator_said(self, event: was.CoordinatorSaid) -> list[Effect]:
         match event.message:
@@ -261,6 +278,7 @@ class Process:
     def _prepared(self, prepare: Prepare) -> list[Effect]:
         if not self.rollback.fences(prepare):
             return self.rollback.answer() if prepare.incarnation == self.identity.incarnation else []
+        self.identity.leaving = self._left = False
         effects = self.recorder.drop_recording()
         self.recorder.turns.clear()
         self.handshakes.roll_back()

@@ -20,6 +20,7 @@ from cutpoint.protocol.messages import (
     Acknowledge,
     AnyFrame,
     Credit,
+    Data,
     Hello,
     IncomingEvidence,
     Marker,
@@ -45,6 +46,7 @@ class Session:
         self.name = SessionName("")
         self.peer = ProcessName("")
         self.peer_life = Life("")
+        self.unanswered = False
         self.opened = CutNumber(0)
         self.connection: Connection | None = None
         self.flowing = False
@@ -128,7 +130,7 @@ class Session:
         return tuple(frames)
 
     def _highest_held(self) -> int:
-        numbers = (f.first + len(f.payloads) - 1 for f in self.held if hasattr(f, "payloads"))
+        numbers = (frame.first + len(frame.payloads) - 1 for frame in self.held if isinstance(frame, Data))
         return max(numbers, default=0)
 
     def connect(self, connection: Connection) -> None:
@@ -171,7 +173,7 @@ class Session:
                 acknowledged=Sequence(self.outgoing.acknowledged),
                 in_flight_from=Sequence(self.outgoing.furthest + 1),
                 closed=self.outgoing.closed,
-                opening=self.opening,
+                opening=self.opening or self.unanswered,
             ),
             incoming=IncomingEvidence(
                 session=self.name,
@@ -198,8 +200,10 @@ class Session:
         )
         session.phase = "dormant"
         session.name, session.peer = evidence.session, evidence.peer
+        session.unanswered = evidence.outgoing.opening
         session.outgoing.restore(
             sent=evidence.outgoing.sent,
+            acknowledged=evidence.outgoing.acknowledged,
             closed=evidence.outgoing.closed,
             in_flight=record.outgoing_in_flight,
         )

@@ -1,0 +1,85 @@
+"""Connections as two queues of frames. A connection keeps order unless it was opened as one that does not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+
+from cutpoint.protocol.messages import AnyFrame
+
+
+@dataclasses.dataclass(kw_only=True)
+class Line:
+    """One direction of a connection: frames under way to ``to``, which knows the connection as ``number``."""
+
+    to: str
+    number: int
+    fifo: bool
+    frames: deque[AnyFrame] = dataclasses.field(default_factory=deque)
+    ends: bool = False
+
+    def pop(self, index: int) -> AnyFrame:
+        """Take the frame that arrives next; only a line without order may give another than the first."""
+        assert self.fifo is False or index == 0, "a FIFO line gives frames in order"
+        frame = self.frames[index]
+        del self.frames[index]
+        return frame
+
+
+@dataclasses.dataclass(kw_only=True)
+class Wire:
+    """One connection: ``number`` at both ends, a line each way."""
+
+    number: int
+    client: str
+    server: str
+    forth: Line
+    back: Line
+    alive: bool = True
+
+    def line_from(self, process: str) -> Line:
+        """The line on which ``process`` transmits."""
+        return self.forth if process == self.client else self.back
+
+    def line_to(self, process: str) -> Line:
+        """The line from which ``process`` receives."""
+        return self.back if process == self.client else self.forth
+
+    def other(self, process: str) -> str:
+        """The other end."""
+        return self.server if process == self.client else self.client
+
+
+class Network:
+    """All connections of a world, those that are gone included, so that a late step finds nothing rather than fails."""
+
+    def __init__(self) -> None:
+        self.wires: dict[int, Wire] = {}
+        self._next = 1
+
+    def connect(self, client: str, server: str, *, fifo: bool) -> Wire:
+        """A new connection."""
+        number = self._next
+        self._next += 1
+        wire = Wire(
+            number=number,
+            client=client,
+            server=server,
+            forth=Line(to=server, number=number, fifo=fifo),
+            back=Line(to=client, number=number, fifo=fifo),
+        )
+        self.wires[number] = wire
+        return wire
+
+    def of(self, process: str) -> list[Wire]:
+        """The living connections of a process."""
+        return [wire for wire in self.wires.values() if process in (wire.client, wire.server)]
+
+    def drop(self, number: int) -> Wire | None:
+        """The connection breaks: what was under way on it is lost."""
+        wire = self.wires.pop(number, None)
+        if wire is not None:
+            wire.alive = False
+            wire.forth.frames.clear()
+            wire.back.frames.clear()
+        return wire

@@ -1,0 +1,206 @@
+"""A seeded schedule: who acts next, what fails, and what is demanded when everything has healed.
+
+A run has a safety phase, in which anything may happen, and a progress phase, in which nothing fails any more and a cut
+has to be published. Every recovery point of either phase goes before the oracle. The same seed gives the same run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable
+
+from cutpoint_simulations.world.oracle import judge
+from cutpoint_simulations.world.world import HEADQUARTERS, OPENING_BALANCE, Action, World
+
+
+class NoProgress(AssertionError):
+    """Everything has healed, and yet no cut is published."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Odds:
+    """How often, per step, something fails, and how often a cut is asked for. All between 0 and 1."""
+
+    interval: float = 0.02
+    deadline: float = 0.002
+    kill: float = 0.002
+    kill_coordinator: float = 0.001
+    break_connection: float = 0.01
+    lose_part: float = 0.0005
+    join: float = 0.0015
+    leave: float = 0.001
+    wish: float = 0.35
+    unordered: float = 0.4
+    hold_turn: float = 0.2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of one schedule. ``steps`` were taken in all; ``in_flight`` counts over all recovery points."""
+
+    seed: int
+    steps: int
+    published: int
+    abandoned: int
+    recoveries: int
+    in_flight: int
+
+
+class Schedule:
+    """One run of a world. ``processes`` exist at the start; ``steps`` is the length of the safety phase."""
+
+    def __init__(self, *, seed: int, processes: int, steps: int, odds: Odds | None = None) -> None:
+        self.seed = seed
+        self.odds = odds if odds is not None else Odds()
+        self.world = World(names=tuple(f"p{i}" for i in range(processes)))
+        self._random = random.Random(seed)
+        self._steps_planned = steps
+        self._steps = 0
+        self._joined = 0
+        self._judged = 0
+        self._in_flight = 0
+
+    def run(self) -> Outcome:
+        """Both phases; an AssertionError if anything is wrong."""
+        while self._steps < self._steps_planned:
+            self._chaos()
+        self._heal()
+        durable = self.world.durable
+        ledger = durable.ledger()
+        return Outcome(
+            seed=self.seed,
+            steps=self._steps,
+            published=len(durable.published),
+            abandoned=len(ledger.abandoned),
+            recoveries=len(ledger.recoveries),
+            in_flight=self._in_flight,
+        )
+
+    def _apply(self, action: Action) -> None:
+        self.world.apply(action)
+        self._steps += 1
+        published = self.world.durable.published
+        if self._judged == len(published):
+            return
+        points = {point.cut: point for point in published}
+        for point in published[self._judged :]:
+            self._in_flight += judge(point, points, self.world.durable.disk, opening_balance=OPENING_BALANCE)
+            self._judged += 1
+
+    def _chaos(self) -> None:
+        if (fault := self._fault()) is not None:
+            fault()
+            self._steps += 1
+            return
+        actor = self._random.choice([*self.world.participants, *self.world.dead, HEADQUARTERS])
+        if actor == HEADQUARTERS and self._random.random() < self.odds.interval * len(self.world.participants):
+            self._apply(Action(HEADQUARTERS, "interval"))
+            return
+        actions = self.world.enabled(actor)
+        if not actions or self._random.random() < self.odds.wish:
+            actions = self.world.wishes(actor) or actions
+        if actions:
+            self._apply(self._detailed(self._random.choice(actions)))
+        else:
+            self._steps += 1
+
+    def _detailed(self, action: Action) -> Action:
+        """Fill in what is the chooser's: how much is paid, whether a turn stays open, whether a channel keeps order."""
+        match action.kind:
+            case "send":
+                return dataclasses.replace(action, amount=self._random.randint(1, action.amount))
+            case "take":
+                return dataclasses.replace(action, index=int(self._random.random() < self.odds.hold_turn))
+            case "open":
+                return dataclasses.replace(action, index=int(self._random.random() < self.odds.unordered))
+            case "close" if self._random.random() < 0.8:
+                return dataclasses.replace(action, kind="nothing")
+        return action
+
+    # ----------------------------------------------------------------------------------------------------- faults
+
+    def _fault(self) -> Callable[[], None] | None:
+        odds = self.odds
+        dice = self._random.random()
+        faults: tuple[tuple[float, Callable[[], None]], ...] = (
+            (odds.kill, self._kill),
+            (odds.kill_coordinator, self.world.kill_headquarters),
+            (odds.break_connection, self._break),
+            (odds.deadline, self._deadline),
+            (odds.lose_part, self._lose_part),
+            (odds.join, self._join),
+            (odds.leave, self._leave),
+        )
+        for chance, fault in faults:
+            if dice < chance:
+                return fault
+            dice -= chance
+        return None
+
+    def _kill(self) -> None:
+        if self.world.participants:
+            self.world.kill(self._random.choice(list(self.world.participants)))
+
+    def _break(self) -> None:
+        if self.world.network.wires:
+            wire = self._random.choice(list(self.world.network.wires.values()))
+            actor = wire.client if wire.client in self.world.participants else wire.server
+            if actor in self.world.participants:
+                self.world.apply(Action(actor, "break", number=wire.number))
+
+    def _deadline(self) -> None:
+        headquarters = self.world.headquarters
+        if headquarters is not None and headquarters.deadlines:
+            cut = next(reversed(headquarters.deadlines))
+            self.world.apply(Action(HEADQUARTERS, "deadline", number=cut))
+
+    def _lose_part(self) -> None:
+        """A disk loses a part of the newest recovery point, as long as there is one before it."""
+        points = self.world.durable.published
+        if self.seed % 2 and len(points) > 1 and points[-1].parent:
+            digest = self._random.choice(sorted(points[-1].members.values()))
+            older = [name for point in points[:-1] for name in point.members.values()]
+            if digest not in older:
+                self.world.durable.disk.pop(digest, None)
+
+    def _join(self) -> None:
+        if self._joined < 3:
+            self._joined += 1
+            self.world.start(f"j{self._joined}")
+
+    def _leave(self) -> None:
+        """A process leaves for good."""
+        candidates = [p.name for p in self.world.participants.values() if p.core.phase == "running" and not p.leaving]
+        if len(candidates) > 2 and self.seed % 2 == 0:
+            self.world.leave(self._random.choice(candidates))
+
+    # ------------------------------------------------------------------------------------------------- progress
+
+    def _heal(self) -> None:
+        """Nothing fails any more: let everything settle, then demand a recovery point."""
+        for _ in range(4):
+            self._settle()
+            if not self.world.durable.published:
+                self._apply(Action(HEADQUARTERS, "recover"))
+                self._settle()
+            before = len(self.world.durable.published)
+            self._apply(Action(HEADQUARTERS, "interval"))
+            self._settle()
+            if len(self.world.durable.published) > before:
+                return
+        raise NoProgress(f"seed {self.seed}: {self.world.describe()}")
+
+    def _settle(self) -> None:
+        limit = self._steps + 3000 * (2 + len(self.world.participants) + len(self.world.dead))
+        while self._steps < limit:
+            actors = [*self.world.participants, *self.world.dead, HEADQUARTERS]
+            self._random.shuffle(actors)
+            busy = False
+            for actor in actors:
+                if actions := self.world.enabled(actor):
+                    busy = True
+                    self._apply(self._random.choice(actions))
+            if not busy:
+                return
+        raise NoProgress(f"seed {self.seed}: it does not come to rest: {self.world.describe()}")
