@@ -1,4 +1,6 @@
-"""A coordinator's process, as far as the registry is concerned: it leads, and then commits a count until it is killed.
+"""A coordinator's process, as far as the registry is concerned.
+
+It leads, and then commits a count until it is killed or fenced, or has done 1000.
 
 ``python candidate.py URL TTL_SECONDS`` prints ``leads FENCE``, then ``committed N`` for every commit that was
 acknowledged, and ``fenced`` when it is.
@@ -19,9 +21,7 @@ async def main(url: str, ttl_seconds: float) -> None:
     registry = await open_registry(url)
     leadership = await registry.campaign("candidate", ttl_seconds=ttl_seconds, address="-")
     print("leads", leadership.fence, flush=True)
-    number = 0
-    while True:
-        number += 1
+    for number in range(1, 1001):
         count = b"%d" % number
         transaction = Transaction(
             request=f"{os.getpid()}-{number}", puts=(("count", count), (f"log/{number:06}", count))

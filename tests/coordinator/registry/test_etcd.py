@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cutpoint.errors import RegistryError
+from cutpoint.errors import Fenced, RegistryError
 from cutpoint.registry import Committed, Conflict, Record, Transaction
 from cutpoint.testing.etcd_server import EtcdCluster, EtcdServer
 from cutpoint.testing.registry_suite import lead
@@ -58,6 +58,16 @@ async def test_a_commit_given_up_in_doubt_may_be_given_again_before_and_after_th
     assert isinstance(settled, Committed)
     assert await registry.commit(leadership, doubtful) == settled
     assert changes(await own_etcd.item("x"), leadership.fence) == [settled.revision]
+
+
+async def test_a_leader_whose_lease_is_gone_is_fenced_even_if_nobody_has_followed(etcd: EtcdSubject) -> None:
+    registry = await etcd.connect()
+    leadership = await registry.campaign("c", ttl_seconds=60, address="-")
+    await etcd.vanish(leadership)
+    with pytest.raises(Fenced, match="its lease is gone"):
+        await registry.commit(leadership, Transaction(request="r", puts=(("x", b"1"),)))
+    assert await registry.read("x") is None
+    assert "its lease is gone" in await registry.lost(leadership)
 
 
 async def test_a_try_that_arrives_late_changes_nothing(etcd: EtcdSubject) -> None:
