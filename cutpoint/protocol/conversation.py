@@ -109,7 +109,7 @@ class Conversation:
                 effects += self.act_on_held(session)
             case Acknowledge():
                 session.outgoing.acknowledge(frame.received)
-                effects += self._wake_senders(session) + self._end_if_finished(session)
+                effects += self._wake_senders(session) + self.end_if_finished(session)
             case Welcome():
                 effects += self._handshakes.welcomed(session, frame)
                 effects += self.act_on_held(session)
@@ -164,7 +164,8 @@ class Conversation:
             return []
         return self._handshakes.confirm(session)
 
-    def _end_if_finished(self, session: Session) -> list[Effect]:
+    def end_if_finished(self, session: Session) -> list[Effect]:
+        """The acceptor says when a session is over: both ends closed, and both applications have had everything."""
         if session.initiator or not session.finished or session.phase not in ("open", "interrupted"):
             return []
         return self._handshakes.end(session)

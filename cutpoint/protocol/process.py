@@ -160,7 +160,10 @@ class Process:
         return session.outgoing.send(payload)
 
     def take(self, key: str, turn: Turn) -> InFlight | None:
-        """The next message of a session, handled in ``turn`` from now on; None if there is none to be had now."""
+        """The next message of a session, handled in ``turn`` from now on; None if there is none to be had now.
+
+        A `Close` opens no turn. It may be all that the session's end was waiting for: step MessageWanted after it.
+        """
         session = self.handshakes.sessions.get(key)
         if session is None or (self.recorder.holding and turn not in self.recorder.turns):
             return None
@@ -219,11 +222,14 @@ class Process:
 
     def _on_message_wanted(self, event: was.MessageWanted) -> list[Effect]:
         message = self.take(event.key, event.turn)
-        if message is None:
+        session = self.handshakes.sessions.get(event.key)
+        if session is None:
             return []
-        session = self.handshakes.sessions[event.key]
-        deliver = ask.Deliver(key=event.key, turn=event.turn, number=message.number, payload=message.payload)
-        return [deliver, *put_on_wire(session)]
+        effects: list[Effect] = []
+        if message is not None:
+            deliver = ask.Deliver(key=event.key, turn=event.turn, number=message.number, payload=message.payload)
+            effects += [deliver, *put_on_wire(session)]
+        return effects + self.conversation.end_if_finished(session)
 
     def _on_boundary_changed(self, event: was.BoundaryChanged) -> list[Effect]:
         self.recorder.boundary = event.channels
