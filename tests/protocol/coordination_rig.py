@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import msgspec
+
 from cutpoint.names import CutNumber, Incarnation, Life, ProcessName
 from cutpoint.protocol import coordinator_effects as ask
 from cutpoint.protocol import coordinator_events as was
@@ -27,6 +29,7 @@ from cutpoint.protocol.messages import (
     ToCoordinator,
 )
 from cutpoint.protocol.safeguards import Safeguards
+from tests.protocol.coordination_oracles import Oracles
 from tests.protocol.histories import digest, part
 
 STORE = "file:///store"
@@ -50,6 +53,7 @@ class Rig:
         self.answers: dict[str, list[Outcome]] = {}
         self.notices: list[tuple[str, str]] = []
         self.story: list[Effect | Event] = []
+        self.oracles = Oracles(self.registry)
         self.lines: dict[str, int] = {}
         self.lives: dict[str, int] = {}
         self.time, self.leaders, self._lines = 0.0, 0, 0
@@ -61,6 +65,7 @@ class Rig:
         """Another coordinator leads from now on. All connections are gone; nothing was loaded yet."""
         self.leaders += 1
         self.lines = {}
+        self.oracles.new_leader()
         self.core = Coordination(
             leader=f"leader{self.leaders}", store=STORE, policy=self.policy, safeguards=self.safeguards
         )
@@ -82,9 +87,11 @@ class Rig:
     def step(self, event: Event) -> tuple[Effect, ...]:
         """Exactly one event; nothing of what is asked for is done, only noted."""
         self.story.append(event)
+        self.oracles.before(event)
         effects = self.core.step(event)
-        self.core.check()
         self.story += effects
+        self.oracles.after(effects)
+        self.core.check()
         for effect in effects:
             match effect:
                 case ask.Say():
@@ -170,7 +177,7 @@ class Rig:
 
     def summary(self, name: str, cut: int, **changes: Any) -> PartSummary:
         values = {"cut": cut, "incarnation": self.core.ledger.computation.incarnation, "life": self.life(name)}
-        return part(name, **(values | changes))
+        return msgspec.structs.replace(part(name), **(values | changes))
 
     def said_to(self, name: str, kind: type[M]) -> list[M]:
         """What the present connection of ``name`` has heard, of one kind."""

@@ -1,0 +1,108 @@
+"""What must be true of everything that a coordinator says and writes, whoever leads. One method each."""
+
+from __future__ import annotations
+
+from cutpoint.protocol import coordinator_effects as ask
+from cutpoint.protocol import coordinator_events as was
+from cutpoint.protocol.coordinator_effects import Effect
+from cutpoint.protocol.coordinator_events import Event
+from cutpoint.protocol.ledger import Computation, Ledger, from_records
+from cutpoint.protocol.messages import Abandon, Begin, Prepare, Published, Start, ToAgent
+
+
+class Oracles:
+    """Watches events and effects beside the registry; an AssertionError says what was violated."""
+
+    def __init__(self, registry: dict[str, bytes]) -> None:
+        self._registry = registry
+        self._checked: dict[int, None] = {}
+        self._proved: dict[int, None] = {}
+        self._ends: dict[int, str] = {}
+        self._asked: dict[str, int] = {}
+        self._pending = ""
+        self._targets: dict[int, int] = {}
+
+    def new_leader(self) -> None:
+        """Transactions under way die with their leader, or were applied."""
+        self._pending = ""
+        self._asked.clear()
+
+    def before(self, event: Event) -> None:
+        match event:
+            case was.PartsChecked() if not event.complaints:
+                self._checked[event.cut] = None
+            case was.CutRequested() | was.RecoveryRequested():
+                self._asked[event.request] = self._asked.get(event.request, 0) + 1
+            case was.ManifestWritten():
+                self._proved[event.cut] = None
+            case was.ManifestFound() if event.point is not None:
+                self._proved[event.point.cut] = None
+            case was.LedgerWritten() if event.request == self._pending:
+                self._pending = ""
+
+    def after(self, effects: tuple[Effect, ...]) -> None:
+        ledger = from_records(self._registry, computation="test")
+        for effect in effects:
+            match effect:
+                case ask.WriteLedger():
+                    self._transaction(effect, ledger)
+                case ask.Say():
+                    self._said(effect.message, ledger)
+                case ask.WriteManifest():
+                    cut = effect.point.cut
+                    assert cut in self._checked, f"the manifest of cut {cut} was written without a check"
+                case ask.Answer() if not isinstance(effect.outcome, ask.CutOpened):
+                    self._asked[effect.request] -= 1
+                    assert self._asked[effect.request] >= 0, f"{effect.request} was answered twice"
+                case _:
+                    pass
+
+    def _transaction(self, write: ask.WriteLedger, before: Ledger) -> None:
+        assert not self._pending, "two transactions at once"
+        self._pending = write.request
+        after = from_records({**self._registry, **dict(write.puts)}, computation="test")
+        for cut in after.points:
+            if cut not in before.points:
+                assert cut in self._proved, f"cut {cut} was published without a manifest"
+        assert not any(cut in after.abandoned for cut in after.points), "published and abandoned"
+        self._number_is_new(before.computation, after.computation)
+        assert after.computation.incarnation >= before.computation.incarnation, "an incarnation was taken back"
+        assert after.computation.last_cut >= before.computation.last_cut, "a number was taken back"
+
+    def _number_is_new(self, before: Computation, after: Computation) -> None:
+        opened = after.open_cut if after.open_cut != before.open_cut else 0
+        assert not opened or opened > before.last_cut, f"the number {opened} was used twice"
+
+    def _said(self, message: ToAgent, ledger: Ledger) -> None:
+        computation = ledger.computation
+        match message:
+            case Begin():
+                assert computation.open_cut == message.cut, f"cut {message.cut} was begun before its number was durable"
+            case Published():
+                assert message.cut in ledger.points, f"cut {message.cut} was announced before it was published"
+                self._ended(message.cut, "published")
+            case Abandon():
+                assert message.cut not in ledger.points, f"the published cut {message.cut} was called off"
+                self._ended(message.cut, "abandoned")
+            case Prepare():
+                assert message.incarnation == computation.incarnation, (
+                    "somebody was stopped before the fence was durable"
+                )
+                assert computation.recovering is not None, "somebody was stopped for no recovery"
+                assert message.last_cut == computation.last_cut, "a process would count on from a used number"
+                self._incarnation_is_new(message.incarnation, message.cut)
+            case Start():
+                assert message.incarnation in ledger.recoveries, "somebody was started before the end was durable"
+            case _:
+                pass
+
+    def _ended(self, cut: int, end: str) -> None:
+        assert self._ends.setdefault(cut, end) == end, f"cut {cut} was told to be published and to be abandoned"
+
+    def _incarnation_is_new(self, incarnation: int, cut: int) -> None:
+        """One incarnation prepares one recovery point."""
+        assert self._targets.setdefault(incarnation, cut) == cut, f"incarnation {incarnation} prepares two cuts"
+
+    def unanswered(self) -> tuple[str, ...]:
+        """Requests without a last answer."""
+        return tuple(request for request, count in self._asked.items() if count)
