@@ -249,8 +249,8 @@ class Agent:
         if not self.driver.running:
             raise UsageError(f"{self.name} does not run, so it cannot leave")
         self._left = True
-        await self.driver.switchboard.close_sessions(_GOING_AWAY, f"{self.name} leaves")
         self.driver.step(LeaveRequested())
+        await self.driver.switchboard.close_sessions(_GOING_AWAY, f"{self.name} leaves")
 
     async def _on_shutdown(self, _app: web.Application) -> None:
         await self.driver.stop("the service ends")

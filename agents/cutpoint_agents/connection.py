@@ -45,6 +45,7 @@ class Connection:
         self._closing: tuple[int, str] | None = None
         self._idle: asyncio.Future[None] | None = None
         loop = asyncio.get_running_loop()
+        self._made_at = loop.time()
         self._pump_task = loop.create_task(self._pump(), name=f"cutpoint pump {number}")
         self._write_task = loop.create_task(self._write(), name=f"cutpoint writer {number}")
 
@@ -57,6 +58,11 @@ class Connection:
     def title(self) -> str:
         """How logs call it."""
         return self.endpoint.title if self.endpoint is not None else "a connection that resumes a session"
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago it was made."""
+        return asyncio.get_running_loop().time() - self._made_at
 
     def wake(self) -> None:
         """There is something to send: the writer will pull it when this turn of the event loop is over."""

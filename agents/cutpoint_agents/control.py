@@ -21,7 +21,7 @@ from cutpoint.errors import ConfigurationError, CoordinatorUnreachable, Cutpoint
 from cutpoint.protocol.events import CoordinatorConnected, CoordinatorSaid
 from cutpoint.protocol.messages import ToCoordinator
 from cutpoint.wire import CONTROL_BYTES_MAX, decode_to_agent, encode_control
-from cutpoint_agents.dialling import Backoff
+from cutpoint_agents.backoff import Backoff
 from cutpoint_agents.driver import Driver
 from cutpoint_agents.settings import LOG_NAME, Settings
 

@@ -1,4 +1,4 @@
-"""Connecting again: how long to pause between attempts, and the task that tries until the session is carried again.
+"""Connecting again: the task that tries until the session is carried again.
 
 Nothing here knows a transport: an endpoint brings its own way to dial.
 """
@@ -10,34 +10,12 @@ import logging
 import random
 from collections.abc import Callable
 
+from cutpoint_agents.backoff import Backoff
 from cutpoint_agents.endpoint import Endpoint
 from cutpoint_agents.settings import LOG_NAME, Settings
 from cutpoint_agents.transport import DialFailed, Transport
 
 log = logging.getLogger(LOG_NAME)
-
-
-class Backoff:
-    """Pauses that double from ``first_seconds`` to ``most_seconds``, each shortened at random by up to a half.
-
-    The jitter keeps a hundred agents that lost one coordinator from coming back in the same instant.
-    """
-
-    def __init__(self, *, first_seconds: float, most_seconds: float, chance: random.Random) -> None:
-        self._first = first_seconds
-        self._most = most_seconds
-        self._chance = chance
-        self._next = first_seconds
-
-    def pause(self) -> float:
-        """The next pause in seconds."""
-        pause = self._next
-        self._next = min(self._most, self._next * 2)
-        return pause * self._chance.uniform(0.5, 1.0)
-
-    def reset(self) -> None:
-        """It worked: the next pause is the first again."""
-        self._next = self._first
 
 
 class Redialler:
@@ -81,15 +59,11 @@ class Redialler:
             log.error("redialling failed for an unforeseen reason", exc_info=error)
 
     async def _redial(self, endpoint: Endpoint, key: str) -> None:
-        settings = self._settings
-        backoff = Backoff(
-            first_seconds=settings.redial_first_seconds, most_seconds=settings.redial_most_seconds, chance=self._chance
-        )
-        pause = 0.0 if endpoint.redials == 0 else backoff.pause()
+        pauses = endpoint.pauses = endpoint.pauses or self._pauses()
         attempts = 0
         assert endpoint.dial is not None
         while not endpoint.gone:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pauses.pause())
             attempts += 1
             endpoint.redials += 1
             try:
@@ -97,10 +71,15 @@ class Redialler:
             except DialFailed as error:
                 if attempts == 1:
                     log.warning("%s: the connection is lost, connecting again (%s)", endpoint.title, error)
-                pause = backoff.pause()
                 continue
             if endpoint.gone:
                 transport.abort()
                 return
             self._redialled(endpoint, transport)
             return
+
+    def _pauses(self) -> Backoff:
+        settings = self._settings
+        return Backoff(
+            first_seconds=settings.redial_first_seconds, most_seconds=settings.redial_most_seconds, chance=self._chance
+        )

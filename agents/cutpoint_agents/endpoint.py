@@ -12,7 +12,9 @@ from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from cutpoint.errors import CutpointError, PeerWithoutAgent, RolledBack, UsageError
+from cutpoint.protocol.events import MessageWanted
 from cutpoint.protocol.messages import Close, Payload
+from cutpoint_agents.backoff import Backoff
 from cutpoint_agents.transport import Dial
 from cutpoint_agents.turns import current_task
 
@@ -55,6 +57,7 @@ class Endpoint:
         self.dial = dial
         self.name = ""
         self.redials = 0
+        self.pauses: Backoff | None = None
         self.connection: Connection | None = None
         self.failure: Exception | None = None
         self.sent_close: Close | None = None
@@ -186,10 +189,15 @@ class Endpoint:
             connection.wake()
         payload = message.payload
         if type(payload) is Close:
-            self.got_close = payload
+            self._close_taken(key, payload)
         elif outer is None:
             turns.began(number, self)
         return payload
+
+    def _close_taken(self, key: str, close: Close) -> None:
+        """The other end's last word was handed over; it may be all that the session's end was waiting for."""
+        self.got_close = close
+        self._board.step(MessageWanted(key=key, turn=0))
 
     def wake_receiver(self) -> None:
         """A message can be had, or none will ever come."""
@@ -211,8 +219,6 @@ class Endpoint:
         """Say the last word, wait until the other end has said its own (or ``close_seconds``). False: closed before."""
         if not self.say_close(code, reason):
             return False
-        if self.key is None:
-            return True
         await self.wait_closed()
         return True
 
@@ -221,9 +227,6 @@ class Endpoint:
         if self.closed:
             return False
         close = Close(code=code, reason=reason)
-        if self.key is None:
-            self.end("")
-            return True
         self.send(close).close()
         self.sent_close = close
         self.wake_receiver()
@@ -249,17 +252,17 @@ class Endpoint:
 
     async def _drain(self) -> None:
         """Take what the other end sent before it heard the last word."""
-        assert self.key is not None
-        while self.got_close is None and not self.over and not self.rolled_back:
+        while self.got_close is None and not self.gone:
             number = self._turns.fresh()
-            message = self._board.process.take(self.key, number)
+            message = None if self.key is None else self._board.process.take(self.key, number)
             if message is None:
                 await self._wait_receiver()
                 continue
             if self.connection is not None:
                 self.connection.wake()
             if type(message.payload) is Close:
-                self.got_close = message.payload
+                assert self.key is not None
+                self._close_taken(self.key, message.payload)
             else:
                 self._turns.began(number, self)
                 self._turns.end_of(current_task())

@@ -1,4 +1,4 @@
-"""Real services on loopback for the agent's tests: servers, a wire that can be cut, and a coordinator that follows a script."""
+"""Real services on loopback: servers, a wire that can be cut, and a coordinator that follows a script."""
 
 from __future__ import annotations
 
