@@ -70,7 +70,8 @@ class Conversation:
         if isinstance(frame, Credit):
             session.outgoing.limit = max(session.outgoing.limit, frame.limit)
             session.outgoing.suspended = frame.suspended
-            return [*self._confirmed(session), *transmit(session), *self._wake_senders(session)]
+            confirmed = self._confirmed(session) if frame.cut <= self._identity.cut else []
+            return [*confirmed, *transmit(session), *self._wake_senders(session)]
         if isinstance(frame, Welcome) and not session.name:
             self._handshakes.learn_name(session, frame)
             effects = self._hold_or_act(session, frame)

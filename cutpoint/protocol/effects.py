@@ -59,6 +59,18 @@ class Redial(Effect):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Reopen(Effect):
+    """A recovery restored a session of ours that the application had closed: connect it (it ends in Redialled).
+
+    What the application sent before its close is still under way to the peer. If the application cannot receive on what
+    it has closed, the driver takes what arrives, and drops it as the application would have.
+    """
+
+    key: str
+    address: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class SessionEnded(Effect):
     """Nothing more will happen on this session; ``reason`` is empty when both ends closed it.
 

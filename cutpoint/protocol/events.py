@@ -22,12 +22,16 @@ class Event:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class OpenRequested(Event):
-    """The application wrapped a connection that it had opened itself: this process is the initiator."""
+    """The application wrapped a connection that it had opened itself: this process is the initiator.
+
+    ``address`` is where it had connected to, in the driver's own writing; it is recorded with the session.
+    """
 
     connection: Connection
     key: str
     label: str
     fifo: bool = True
+    address: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

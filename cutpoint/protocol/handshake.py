@@ -20,6 +20,7 @@ from cutpoint.protocol.effects import (
     CloseConnection,
     Effect,
     Redial,
+    Reopen,
     SessionEnded,
     SessionEstablished,
     Transmit,
@@ -60,11 +61,12 @@ class Handshakes:
 
     # ------------------------------------------------------------------------------------------- the initiator
 
-    def open(self, connection: Connection, *, key: str, label: str, fifo: bool) -> list[Effect]:
+    def open(self, connection: Connection, *, key: str, label: str, fifo: bool, address: str) -> list[Effect]:
         """Say Hello on a connection of ours."""
         session = Session(
             key=key, label=label, initiator=True, fifo=fifo, window=self._window, bytes_max=self._bytes_max
         )
+        session.address = address
         self.sessions[key] = session
         self._attach(session, connection)
         return [
@@ -75,6 +77,8 @@ class Handshakes:
     def redialled(self, connection: Connection, key: str) -> list[Effect]:
         """An interrupted session of ours has a connection again."""
         session = self.sessions.get(key)
+        if session is not None and session.dormant and session.unattended:
+            session.advance("reopen")
         if session is None or session.phase not in ("interrupted", "opening") or session.connection is not None:
             return [CloseConnection(connection=connection, reason="the session is over")]
         self._attach(session, connection)
@@ -82,7 +86,11 @@ class Handshakes:
 
     def _say_hello(self, session: Session) -> list[Effect]:
         me = self._identity
-        session.queue.append(session.hello(incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life))
+        session.queue.append(
+            session.hello(
+                incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life, closed=self._unattended()
+            )
+        )
         return transmit(session)
 
     def nameless(self) -> tuple[Session, ...]:
@@ -107,6 +115,7 @@ class Handshakes:
         resumed = not session.opening
         if resumed and frame.life != session.peer_life:
             return self.break_off(session, f"{session.peer} has lost its memory; a recovery will follow")
+        session.peer_life = frame.life
         session.outgoing.resume(frame.arrived)
         session.outgoing.limit = max(frame.limit, session.outgoing.limit if resumed else 0)
         session.advance("resume" if resumed else "establish")
@@ -146,7 +155,7 @@ class Handshakes:
         session = self.sessions.get(hello.nonce)
         if session is not None:
             return self._resume(connection, session, hello)
-        if hello.session:
+        if hello.session and not hello.reopens:
             self._accepting.discard(connection)
             self._farewells[connection] = Ended(incarnation=self._identity.incarnation, cut=self._identity.cut)
             return [
@@ -219,7 +228,7 @@ class Handshakes:
 
     def _welcome(self, connection: Connection, hello: Hello) -> list[Effect]:
         me = self._identity
-        name = self._free_name(hello)
+        name = hello.session or self._free_name(hello)
         session = Session(
             key=hello.nonce,
             label=hello.label,
@@ -249,7 +258,7 @@ class Handshakes:
         return effects
 
     def _free_name(self, hello: Hello) -> SessionName:
-        taken = {session.name for session in self.sessions.values() if not session.dormant}
+        taken = {session.name for session in self.sessions.values() if not session.dormant} | set(hello.closed)
         name, ordinal = session_name(hello.process, self._identity.name, hello.label), 1
         while name in taken:
             ordinal += 1
@@ -331,8 +340,9 @@ class Handshakes:
         self._hellos.clear()
         self._farewells.clear()
 
-    def restore(self, records: tuple[SessionRecord, ...]) -> None:
-        """Keep what a cut recorded until both applications open the session again."""
+    def restore(self, records: tuple[SessionRecord, ...]) -> list[Effect]:
+        """Keep what a cut recorded until both applications open the session again, or we do, if ours has closed it."""
+        effects: list[Effect] = []
         for record in records:
             evidence = record.evidence
             drained = evidence.outgoing.closed and evidence.outgoing.acknowledged == evidence.outgoing.sent
@@ -341,10 +351,17 @@ class Handshakes:
             label = evidence.session.split(":", 1)[1]
             session = Session.restore(record, label=label, window=self._window, bytes_max=self._bytes_max)
             self.sessions[session.key] = session
+            if session.initiator and session.outgoing.closed:
+                session.unattended = True
+                effects.append(Reopen(key=session.key, address=session.address))
+        return effects
 
     def farewell(self, connection: Connection) -> Refused | Ended | None:
         """What is still to be said on a connection that carries no session."""
         return self._farewells.pop(connection, None)
+
+    def _unattended(self) -> tuple[SessionName, ...]:
+        return tuple(session.name for session in self.sessions.values() if session.unattended)
 
     def _dormant(self, name: SessionName) -> Session | None:
         return next((s for s in self.sessions.values() if s.dormant and s.name == name), None)

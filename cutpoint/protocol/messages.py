@@ -52,7 +52,9 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 class Hello(Frame, frozen=True, array_like=True, kw_only=True, tag=1):
     """The initiator's first frame on a connection: open a session, or resume one.
 
-    ``session`` is empty for a new one; ``nonce`` then makes a repeated Hello open it only once. ``arrived`` is
+    ``session`` is empty for a new one; ``nonce`` then makes a repeated Hello open it only once, and it gets no name
+    among ``closed``: sessions that a recovery restored and that the initiator's application has closed.
+    ``reopens``: ``session`` is such a one, and is connected only to deliver what is under way. ``arrived`` is
     the highest number below which nothing is missing of what the acceptor sent, ``limit`` the highest number
     that the acceptor may transmit.
     """
@@ -66,6 +68,8 @@ class Hello(Frame, frozen=True, array_like=True, kw_only=True, tag=1):
     fifo: bool
     arrived: Sequence
     limit: Sequence
+    closed: tuple[SessionName, ...] = ()
+    reopens: bool = False
 
 
 class Welcome(Frame, frozen=True, array_like=True, kw_only=True, tag=2):
@@ -222,12 +226,14 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One session of a part, messages included.
 
     ``outgoing_in_flight`` are the messages that this process recorded as sender, ``incoming_in_flight`` those
-    that it recorded as receiver, in the order in which they are to be delivered.
+    that it recorded as receiver, in the order in which they are to be delivered. ``address`` is where the initiator
+    had connected to, as its driver writes it.
     """
 
     evidence: SessionEvidence
     outgoing_in_flight: tuple[InFlight, ...]
     incoming_in_flight: tuple[InFlight, ...]
+    address: str = ""
 
 
 # --------------------------------------------------------------------------------------- agent to coordinator

@@ -210,7 +210,9 @@ class Process:
         assert self.identity.base <= self.cut or not self.identity.running, "published beyond what was recorded"
 
     def _on_open_requested(self, event: was.OpenRequested) -> list[Effect]:
-        return self.handshakes.open(event.connection, key=event.key, label=event.label, fifo=event.fifo)
+        return self.handshakes.open(
+            event.connection, key=event.key, label=event.label, fifo=event.fifo, address=event.address
+        )
 
     def _on_accept_requested(self, event: was.AcceptRequested) -> list[Effect]:
         self.handshakes.accept(event.connection)
@@ -294,5 +296,5 @@ class Process:
         effects = self.rollback.start(start.incarnation)
         if not effects:
             return []
-        self.handshakes.restore(self.rollback.sessions)
-        return [*effects, ask.WakeTurns()]
+        reopen = self.handshakes.restore(self.rollback.sessions)
+        return [*effects, ask.WakeTurns(), *reopen]

@@ -47,7 +47,7 @@ def _with_in_flight(record: SessionRecord, messages: tuple[InFlight, ...]) -> Se
     ranges = ranges_of(sorted(message.number for message in messages))
     incoming = msgspec.structs.replace(record.evidence.incoming, in_flight=ranges)
     evidence = msgspec.structs.replace(record.evidence, incoming=incoming)
-    return SessionRecord(evidence=evidence, outgoing_in_flight=record.outgoing_in_flight, incoming_in_flight=messages)
+    return msgspec.structs.replace(record, evidence=evidence, incoming_in_flight=messages)
 
 
 class Recording:

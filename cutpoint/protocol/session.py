@@ -47,6 +47,8 @@ class Session:
         self.peer = ProcessName("")
         self.peer_life = Life("")
         self.unanswered = False
+        self.unattended = False
+        self.address = ""
         self.opened = CutNumber(0)
         self.connection: Connection | None = None
         self.flowing = False
@@ -85,7 +87,15 @@ class Session:
 
     # ------------------------------------------------------------------------------------------------ frames
 
-    def hello(self, *, incarnation: Incarnation, cut: CutNumber, process: ProcessName, life: Life) -> Hello:
+    def hello(
+        self,
+        *,
+        incarnation: Incarnation,
+        cut: CutNumber,
+        process: ProcessName,
+        life: Life,
+        closed: tuple[SessionName, ...],
+    ) -> Hello:
         """The initiator's first frame on each connection."""
         return Hello(
             incarnation=incarnation,
@@ -95,10 +105,12 @@ class Session:
             life=life,
             label=self.label,
             nonce=self.key,
-            session=SessionName("") if self.opening else self.name,
+            session=SessionName("") if self.opening and not self.unattended else self.name,
             fifo=self.fifo,
             arrived=Sequence(self.incoming.seen.prefix),
             limit=Sequence(self.incoming.taken.prefix + self.window),
+            closed=closed,
+            reopens=self.opening and self.unattended,
         )
 
     def welcome(self, *, incarnation: Incarnation, cut: CutNumber, process: ProcessName, life: Life) -> Welcome:
@@ -184,14 +196,16 @@ class Session:
                 closed=self.incoming.closed,
             ),
         )
-        return SessionRecord(evidence=evidence, outgoing_in_flight=outgoing, incoming_in_flight=incoming)
+        return SessionRecord(
+            evidence=evidence, outgoing_in_flight=outgoing, incoming_in_flight=incoming, address=self.address
+        )
 
     @classmethod
     def restore(cls, record: SessionRecord, *, label: str, window: int, bytes_max: int) -> Session:
         """The session as a cut recorded it, waiting for both applications to open it again."""
         evidence = record.evidence
         session = cls(
-            key=f"dormant {evidence.session}",
+            key=f"{'initiator' if evidence.initiator else 'acceptor'} of {evidence.session}",
             label=label,
             initiator=evidence.initiator,
             fifo=evidence.outgoing.fifo,
@@ -201,6 +215,7 @@ class Session:
         session.phase = "dormant"
         session.name, session.peer = evidence.session, evidence.peer
         session.unanswered = evidence.outgoing.opening
+        session.address = record.address
         session.outgoing.restore(
             sent=evidence.outgoing.sent,
             acknowledged=evidence.outgoing.acknowledged,

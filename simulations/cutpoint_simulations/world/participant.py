@@ -144,7 +144,7 @@ class Participant:
                 self.keys.pop(effect.key, None)
                 self.to_redial.pop(effect.key, None)
                 self._take_back(effect.unsent)
-            case ask.Redial():
+            case ask.Redial() | ask.Reopen():
                 self.to_redial[effect.key] = None
             case ask.PersistPart():
                 self.to_persist.append(effect)

@@ -14,6 +14,10 @@ from cutpoint_simulations.world.oracle import judge
 from cutpoint_simulations.world.world import HEADQUARTERS, OPENING_BALANCE, Action, World
 
 
+PROCESSES_MAX = 10
+"""Nobody joins a schedule that has as many processes, so that the counts say what they say."""
+
+
 class NoProgress(AssertionError):
     """Everything has healed, and yet no cut is published."""
 
@@ -165,7 +169,7 @@ class Schedule:
                 self.world.durable.disk.pop(digest, None)
 
     def _join(self) -> None:
-        if self._joined < 3:
+        if len(self.world.participants) + len(self.world.dead) < PROCESSES_MAX and self._joined < 3:
             self._joined += 1
             self.world.start(f"j{self._joined}")
 

@@ -42,7 +42,6 @@ class World:
         self.durable = Durable()
         self.participants: dict[str, Participant] = {}
         self.dead: dict[str, None] = {}
-        self.targets: dict[str, str] = {}
         self.headquarters: Headquarters | None = None
         self._lives = 0
         self._control = 0
@@ -111,7 +110,9 @@ class World:
                 actions += [Action(actor, "receive", number=wire.number, index=i) for i in range(count)]
             elif line.ends:
                 actions.append(Action(actor, "notice end", number=wire.number))
-        actions += [Action(actor, "redial", key=key) for key in participant.to_redial if self._can_redial(key)]
+        actions += [
+            Action(actor, "redial", key=key) for key in participant.to_redial if self._can_redial(participant, key)
+        ]
         if participant.to_persist:
             actions.append(Action(actor, "persist"))
         if participant.leaving and self._released(actor):
@@ -164,9 +165,10 @@ class World:
             return [Action(HEADQUARTERS, "restart")]
         return [Action(HEADQUARTERS, "do next")] if headquarters.to_do else []
 
-    def _can_redial(self, key: str) -> bool:
-        target = self.participants.get(self.targets[key])
-        return target is not None and target.core.phase == "running"
+    def _can_redial(self, participant: Participant, key: str) -> bool:
+        session = participant.core.session(key)
+        target = self.participants.get(session.address) if session is not None else None
+        return session is None or target is not None and target.core.phase == "running"
 
     def _released(self, name: str) -> bool:
         member = self.durable.ledger().members.members.get(ProcessName(name))
@@ -270,16 +272,15 @@ class World:
     def _open(self, participant: Participant, target: str, *, fifo: bool) -> None:
         wire = self.network.connect(participant.name, target, fifo=fifo)
         key = f"k{wire.number}"
-        self.targets[key] = target
         self.participants[target].step(was.AcceptRequested(connection=wire.number))
-        participant.step(was.OpenRequested(connection=wire.number, key=key, label="/pay", fifo=fifo))
+        participant.step(was.OpenRequested(connection=wire.number, key=key, label="/pay", fifo=fifo, address=target))
 
     def _redial(self, participant: Participant, key: str) -> None:
         del participant.to_redial[key]
         session = participant.core.session(key)
         if session is None:
             return
-        target = self.targets[key]
+        target = session.address
         wire = self.network.connect(participant.name, target, fifo=session.fifo)
         self.participants[target].step(was.AcceptRequested(connection=wire.number))
         participant.step(was.Redialled(connection=wire.number, key=key))
