@@ -20,10 +20,10 @@ from cutpoint_simulations.flights.kills import Kill
 from cutpoint_simulations.flights.picture import Picture, read_picture
 from cutpoint_simulations.flights.progress import progress_on
 from cutpoint_simulations.flights.reading import Flight, origins_of, read_flights
-from cutpoint_simulations.flights.report import Report, check_writable, write_report, write_whole
+from cutpoint_simulations.flights.report import PointRow, Report, check_writable, write_report, write_whole
 from cutpoint_simulations.flights.stage import DemoSettings, Stage, use_directory
 from cutpoint_simulations.flights.summary import print_summary
-from cutpoint_simulations.flights.supervisor import Ended, Supervisor
+from cutpoint_simulations.flights.supervisor import STUCK_SECONDS, Ended, Supervisor
 from cutpoint_simulations.flights.tallies import Comparison, answer, compare
 
 DONE = 0
@@ -121,8 +121,8 @@ def _run(options: Options, flights: tuple[Flight, ...], directory: Path, console
         recoveries=ended.recoveries,
         wall_seconds=round(time.monotonic() - began, 3),
     )
-    fullest = max(points, key=lambda point: point.in_flight, default=None)
-    picture = read_picture(stage.store, fullest.cut, stage.origins, stage.regions) if fullest is not None else None
+    cut = _typical(points)
+    picture = read_picture(stage.store, cut, stage.origins, stage.regions) if cut is not None else None
     return Finding(report=report, comparison=comparison, ended=ended, picture=picture)
 
 
@@ -140,19 +140,29 @@ def _terminated_as_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _typical(points: tuple[PointRow, ...]) -> int | None:
+    """The cut to draw: of those with messages in flight, the one with the median number of them."""
+    busy = sorted((point.in_flight, point.cut) for point in points if point.in_flight)
+    return busy[len(busy) // 2][1] if busy else None
+
+
 def _complaint(finding: Finding, options: Options, flights: int) -> str:
     """Why the run is a failure, empty if it is none."""
-    report = finding.report
-    if finding.ended.unreached:
+    report, ended = finding.report, finding.ended
+    if ended.stuck and not options.uncoordinated:
         return (
-            f"{', '.join(finding.ended.unreached)} was never reached: the {flights} flights were over after "
+            f"nothing was counted for {STUCK_SECONDS:g} s although flights were missing: this is a fault of Cutpoint "
+            "or of this machine; the last lines of the logs say what was waited for"
+        )
+    if ended.unreached:
+        return (
+            f"{', '.join(ended.unreached)} was never reached: the {flights} flights were over after "
             f"{len(report.recovery_points)} recovery points; give --kill a lower number, or fewer --landings"
         )
     if options.uncoordinated or report.exact:
         return ""
-    stopped = "the run got stuck and " if finding.ended.stuck else ""
     return (
-        f"{stopped}{report.lost} were lost and {report.doubled} counted twice: this is a fault of Cutpoint; "
+        f"{report.lost} were lost and {report.doubled} counted twice: this is a fault of Cutpoint; "
         "keep the folder and report it"
     )
 

@@ -166,7 +166,7 @@ def _messages(picture: Picture, places: dict[str, _Place], hues: dict[str, str])
         told = f"{crossing.text}: message {crossing.number:,} from {crossing.sender} to {crossing.receiver}"
         drawn.append(
             f'<g class="message"><title>{escape(told)}</title><path stroke="{hue}" d="M{x0:.1f} {y0:.1f} '
-            f"C{x0 + 0.5 * dx:.1f} {y0 + 0.12 * dy:.1f} {x0 + 0.5 * dx:.1f} {y1 - 0.12 * dy:.1f} {x1:.1f} {y1:.1f}"
+            f"C{x0 + 0.4 * dx:.1f} {y0 + 0.22 * dy:.1f} {x1 - 0.4 * dx:.1f} {y1 - 0.22 * dy:.1f} {x1:.1f} {y1:.1f}"
             f'"/><circle cx="{x1:.1f}" cy="{y1:.1f}" r="2" fill="{hue}"/></g>'
         )
     return drawn

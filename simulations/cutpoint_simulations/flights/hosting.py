@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
-WINDOW_MESSAGES = 32
+WINDOW_MESSAGES = 48
 """Flights that one channel may have under way: twelve channels make a few hundred."""
 
 Producer = Callable[[], Coroutine[Any, Any, None]]

@@ -51,11 +51,12 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_picture(store: Path, cut: int, origins: tuple[str, ...], regions: tuple[str, ...]) -> Picture:
-    """Read cut ``cut`` from the store in the folder ``store``. Raises `StoreError`."""
+    """Read cut ``cut`` from the store in the folder ``store``; origins come between regions. Raises `StoreError`."""
     backend = open_backend(str(store))
     manifest = read_manifest(backend, CutNumber(cut))
     parts: dict[str, Part] = {entry.process: read_part(backend, entry.object) for entry in manifest.parts}
-    names = [name for name in (*origins, *regions) if name in parts]
+    half = len(regions) // 2
+    names = [name for name in (*regions[:half], *origins, *regions[half:]) if name in parts]
     crossings = [crossing for name in names for crossing in _crossings(parts[name])]
     return Picture(
         cut=cut,
