@@ -1,0 +1,249 @@
+"""What the HTTP API says, as values: the same structs are encoded by the service and decoded by the client.
+
+Fields are only ever added, with a default; a reader ignores what it does not know. All times in seconds, sizes in
+bytes, moments in ISO 8601.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from cutpoint.protocol.ledger import AbandonedCut, CompletedRecovery, RecoveryPoint
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """Why something was not done. ``leader``: the address of the coordinator that leads, if another one does."""
+
+    code: str
+    message: str
+    remedy: str
+    leader: str = ""
+
+
+class FaultAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of every answer that is not a success."""
+
+    error: Fault
+
+
+class PointAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One recovery point, in short. ``parent`` 0: none; ``damaged`` says why it cannot be restored."""
+
+    cut: int
+    incarnation: int
+    parent: int
+    members: tuple[str, ...]
+    left: tuple[str, ...]
+    in_flight: int
+    bytes: int
+    duration_seconds: float
+    stall_seconds: float
+    manifest: str
+    created: str
+    damaged: str = ""
+
+    @classmethod
+    def of(cls, point: RecoveryPoint) -> PointAnswer:
+        """What the registry says of a recovery point."""
+        return cls(
+            cut=point.cut,
+            incarnation=point.incarnation,
+            parent=point.parent,
+            members=tuple(sorted(point.members)),
+            left=point.left,
+            in_flight=point.in_flight,
+            bytes=point.bytes,
+            duration_seconds=point.duration_seconds,
+            stall_seconds=point.stall_seconds,
+            manifest=point.manifest,
+            created=point.created,
+            damaged=point.damaged,
+        )
+
+
+CutState = Literal["open", "published", "abandoned"]
+
+
+class CutAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One cut. ``reason``: why it was abandoned; ``waits_for``: what an open one waits for; ``point`` if published."""
+
+    cut: int
+    state: CutState
+    reason: str = ""
+    waits_for: tuple[str, ...] = ()
+    point: PointAnswer | None = None
+
+    @classmethod
+    def published(cls, point: RecoveryPoint) -> CutAnswer:
+        """A cut that is a recovery point."""
+        return cls(cut=point.cut, state="published", point=PointAnswer.of(point))
+
+    @classmethod
+    def abandoned(cls, record: AbandonedCut) -> CutAnswer:
+        """A cut that ended without a recovery point."""
+        return cls(cut=record.cut, state="abandoned", reason=record.reason)
+
+
+class CutsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """All cuts, ascending."""
+
+    cuts: tuple[CutAnswer, ...]
+
+
+class PointsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """All recovery points, ascending."""
+
+    points: tuple[PointAnswer, ...]
+
+
+class PointDetailAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One recovery point in full: its manifest as it is stored, with the certificate."""
+
+    point: PointAnswer
+    manifest: dict[str, Any]
+
+
+class VerifiedPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What reading one recovery point back gave. No complaints: every byte is sound and the certificate holds."""
+
+    cut: int
+    sound: bool
+    parts: int
+    bytes_read: int
+    complaints: tuple[str, ...] = ()
+
+
+class VerifyAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What reading recovery points back gave, in the order in which they were read."""
+
+    sound: bool
+    points: tuple[VerifiedPoint, ...]
+
+
+RecoveryState = Literal["done", "failed", "under way", "planned"]
+
+
+class PlannedPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One process in a recovery that is only planned. ``object`` is the part's digest, empty: it begins anew."""
+
+    process: str
+    object: str
+    connected: bool
+
+
+class RecoveryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One recovery. ``incarnation`` is the one that it starts, 0 while that has no number.
+
+    ``fits`` and ``parts`` are filled in when it is only planned: whether it would go through now, and what into what.
+    """
+
+    state: RecoveryState
+    incarnation: int
+    cut: int
+    reason: str = ""
+    lost: tuple[str, ...] = ()
+    seconds: float = 0.0
+    waits_for: tuple[str, ...] = ()
+    fits: bool = True
+    parts: tuple[PlannedPart, ...] = ()
+
+    @classmethod
+    def done(cls, recovery: CompletedRecovery) -> RecoveryAnswer:
+        """A recovery that is over."""
+        return cls(
+            state="done",
+            incarnation=recovery.incarnation,
+            cut=recovery.cut,
+            reason=recovery.reason,
+            lost=recovery.lost,
+            seconds=recovery.seconds,
+        )
+
+
+class RecoveriesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """All recoveries that were completed, ascending by incarnation."""
+
+    recoveries: tuple[RecoveryAnswer, ...]
+
+
+class MemberAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One process. ``state``: member, leaving, released, or waiting (it is connected and not a member).
+
+    ``running``: connected and admitted. ``incarnation``: the last that it ran in, 0 if that is not known.
+    """
+
+    process: str
+    state: str
+    connected: bool
+    running: bool
+    incarnation: int = 0
+    waits_for: str = ""
+
+
+class ChannelAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One channel, as the last recovery point's certificate has it."""
+
+    channel: str
+    sender: str
+    receiver: str
+    fifo: bool
+    sent: int
+    received: int
+    in_flight: int
+    closed: bool
+
+
+class RecoveryUnderWay(msgspec.Struct, frozen=True, kw_only=True):
+    """The recovery that is not over, and whom it waits for."""
+
+    incarnation: int
+    target: int
+    phase: str
+    reason: str
+    waits_for: tuple[str, ...]
+
+
+class NoticeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened. ``number`` counts the notices of this coordinator's process."""
+
+    number: int
+    at: str
+    kind: str
+    text: str
+    fields: dict[str, Any] = {}
+
+
+class TopologyAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The computation as the leading coordinator sees it.
+
+    ``base``: the recovery point that it runs on from, 0: the beginning. ``as_of``: the recovery point that the
+    channels are taken from, 0: none. ``hold``: why somebody waits and no recovery begins by itself. ``hindrance``: why
+    no cut could be opened now. ``boundary``: open channels outside the cut.
+    """
+
+    computation: str
+    coordinator: str
+    address: str
+    store: str
+    incarnation: int
+    last_cut: int
+    base: int
+    members: tuple[MemberAnswer, ...]
+    channels: tuple[ChannelAnswer, ...]
+    as_of: int
+    boundary: tuple[str, ...] = ()
+    hold: str = ""
+    hindrance: str = ""
+    open_cut: CutAnswer | None = None
+    recovery: RecoveryUnderWay | None = None
+    notices: tuple[NoticeAnswer, ...] = ()
+
+
+class HealthAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether this coordinator leads, and who does."""
+
+    state: Literal["leading", "loading", "waiting to lead"]
+    coordinator: str
+    leader: str = ""

@@ -1,0 +1,213 @@
+"""The HTTP API from the outside: one method for each thing that may be asked, answers as values of `answers`.
+
+A coordinator that does not lead says who does; the client asks there, once. Faults are raised as `CutpointError`
+with a line that says what to do. Whoever answers at the address is not trusted to be a coordinator: an answer of
+another shape is `CoordinatorUnreachable`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from cutpoint.errors import (
+    ConfigurationError,
+    CoordinatorUnreachable,
+    CutpointError,
+    Damaged,
+    ObjectMissing,
+    RegistryError,
+    StoreError,
+)
+from cutpoint_coordinator.answers import (
+    CutAnswer,
+    CutsAnswer,
+    FaultAnswer,
+    HealthAnswer,
+    PointDetailAnswer,
+    PointsAnswer,
+    RecoveriesAnswer,
+    RecoveryAnswer,
+    TopologyAnswer,
+    VerifyAnswer,
+)
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+ANSWER_BYTES_MAX = 256 * 1024 * 1024
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
+_GRACE_SECONDS = 10.0
+
+_KINDS: dict[str, type[CutpointError]] = {
+    "damaged": Damaged,
+    "missing": ObjectMissing,
+    "store_unreachable": StoreError,
+    "registry_unreachable": RegistryError,
+}
+
+
+class Declined(CutpointError):
+    """The coordinator did not do what it was asked. ``code`` is stable."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class CoordinatorClient:
+    """Asks the coordinator at ``url``. Use it as an async context manager."""
+
+    def __init__(self, url: str) -> None:
+        self.url = _base(url)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> CoordinatorClient:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
+        self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._session is not None
+        await self._session.close()
+
+    async def health(self) -> HealthAnswer:
+        """Whether the coordinator leads."""
+        return await self._ask("GET", "/healthz", HealthAnswer)
+
+    async def cut(self, *, wait: bool = True, timeout_seconds: float = 60.0) -> CutAnswer:
+        """Take a cut. ``state`` of the answer is ``open`` if it has not ended within the time."""
+        body = {"wait": wait, "timeout_seconds": timeout_seconds}
+        return await self._ask("POST", "/v1/cuts", CutAnswer, body, answer_seconds=timeout_seconds + _GRACE_SECONDS)
+
+    async def cut_state(self, cut: int) -> CutAnswer:
+        """How it stands with one cut."""
+        return await self._ask("GET", f"/v1/cuts/{cut}", CutAnswer)
+
+    async def cuts(self) -> CutsAnswer:
+        """All cuts, ascending."""
+        return await self._ask("GET", "/v1/cuts", CutsAnswer)
+
+    async def points(self) -> PointsAnswer:
+        """All recovery points, ascending."""
+        return await self._ask("GET", "/v1/points", PointsAnswer)
+
+    async def point(self, cut: int) -> PointDetailAnswer:
+        """One recovery point with its manifest and certificate."""
+        return await self._ask("GET", f"/v1/points/{cut}", PointDetailAnswer)
+
+    async def verify(self, cut: int | None = None) -> VerifyAnswer:
+        """Read one recovery point back, or all; takes as long as it takes."""
+        return await self._ask("POST", "/v1/verify", VerifyAnswer, {"cut": cut}, answer_seconds=None)
+
+    async def recover(
+        self, cut: int | None = None, *, dry_run: bool = False, wait: bool = True, timeout_seconds: float = 60.0
+    ) -> RecoveryAnswer:
+        """Go back to ``cut`` (None: the last recovery point; 0: the beginning), or only say what that would do."""
+        body = {"cut": cut, "dry_run": dry_run, "wait": wait, "timeout_seconds": timeout_seconds}
+        seconds = timeout_seconds + _GRACE_SECONDS
+        return await self._ask("POST", "/v1/recoveries", RecoveryAnswer, body, answer_seconds=seconds)
+
+    async def recoveries(self) -> RecoveriesAnswer:
+        """The recoveries that were completed, ascending."""
+        return await self._ask("GET", "/v1/recoveries", RecoveriesAnswer)
+
+    async def topology(self) -> TopologyAnswer:
+        """Processes, channels, the open cut, the recovery under way."""
+        return await self._ask("GET", "/v1/topology", TopologyAnswer)
+
+    # --------------------------------------------------------------------------------------------------- inside
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        body: object = None,
+        *,
+        answer_seconds: float | None = ANSWER_SECONDS,
+    ) -> T:
+        status, data = await self._request(self.url, method, path, body, answer_seconds)
+        if status >= 400:
+            fault = _decode(self.url, data, FaultAnswer).error
+            if not fault.leader or _base(fault.leader) == self.url:
+                raise _error(fault.code, f"{fault.message}; {fault.remedy}")
+            leader = _base(fault.leader)
+            status, data = await self._request(leader, method, path, body, answer_seconds)
+            if status >= 400:
+                fault = _decode(leader, data, FaultAnswer).error
+                raise _error(fault.code, f"{fault.message}; {fault.remedy}")
+        return _decode(self.url, data, kind)
+
+    async def _request(
+        self, base: URL, method: str, path: str, body: object, answer_seconds: float | None
+    ) -> tuple[int, bytes]:
+        assert self._session is not None, "use the client as an async context manager"
+        content = None if body is None else msgspec.json.encode(body)
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        try:
+            async with asyncio.timeout(answer_seconds):
+                async with self._session.request(
+                    method, base.joinpath(path[1:]), data=content, headers=headers, allow_redirects=False
+                ) as response:
+                    data = bytearray()
+                    async for chunk in response.content.iter_any():
+                        data += chunk
+                        if len(data) > ANSWER_BYTES_MAX:
+                            raise ValueError(f"its answer is longer than {ANSWER_BYTES_MAX} bytes")
+        except TimeoutError as error:
+            raise CoordinatorUnreachable(
+                f"the coordinator at {base} did not answer within the time; what it was asked for may still happen; "
+                "look with `cutpoint topology`"
+            ) from error
+        except (aiohttp.ClientConnectorError, ConnectionRefusedError) as error:
+            raise CoordinatorUnreachable(
+                f"nobody answers at {base} ({_reason(error)}); nothing was done; "
+                "start one with `cutpoint coordinator`, or say where it is with --coordinator URL"
+            ) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise CoordinatorUnreachable(
+                f"what answers at {base} is no coordinator, or it went away ({_reason(error)}); "
+                "what it was asked for may have happened; look with `cutpoint topology`, or correct --coordinator URL"
+            ) from error
+        return response.status, bytes(data)
+
+
+def _base(url: str) -> URL:
+    """The address without a path. Raises `ConfigurationError`."""
+    try:
+        base = URL(url if "://" in url else f"http://{url}")
+        good = base.scheme in ("http", "https") and bool(base.host) and base.path in ("", "/") and not base.query_string
+    except ValueError:
+        base, good = URL(), False
+    if not good:
+        raise ConfigurationError(f"{url!r} is not a coordinator's address; nothing was done; write http://HOST:PORT")
+    return base.origin()
+
+
+def _decode(base: URL, data: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:
+        raise CoordinatorUnreachable(
+            f"what answers at {base} is no coordinator of this version; nothing is known to have been done; "
+            "correct --coordinator URL, or install the same version of Cutpoint at both ends"
+        ) from error
+
+
+def _error(code: str, message: str) -> CutpointError:
+    kind = _KINDS.get(code)
+    return Declined(message, code) if kind is None else kind(message)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
+        return error.os_error.strerror
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,63 @@
+"""The flags that several commands share, and how a command asks a coordinator."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cutpoint_coordinator.settings import DEFAULT_LISTEN
+
+if TYPE_CHECKING:
+    from cutpoint_coordinator.client import CoordinatorClient
+
+T = TypeVar("T")
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+NUMBER = click.IntRange(min=1, max=2**53 - 1)
+"""The number of a cut."""
+
+SECONDS = click.FloatRange(min=0, max=1_000_000, min_open=True)
+"""A length of time."""
+
+
+def coordinator_option(command: Decorated) -> Decorated:
+    """``--coordinator URL``."""
+    return click.option(
+        "--coordinator",
+        "coordinator_url",
+        metavar="URL",
+        default=f"http://{DEFAULT_LISTEN}",
+        envvar="CUTPOINT_COORDINATOR",
+        show_default=True,
+        show_envvar=True,
+        help="Where the coordinator is.",
+    )(command)
+
+
+def json_option(command: Decorated) -> Decorated:
+    """``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def store_option(command: Decorated) -> Decorated:
+    """``--store URL``."""
+    return click.option(
+        "--store",
+        "store_url",
+        metavar="URL",
+        help="Read this store directly, without a coordinator: a folder, or file:///absolute/path.",
+    )(command)
+
+
+def ask(url: str, question: Callable[[CoordinatorClient], Awaitable[T]]) -> T:
+    """Ask the coordinator at ``url``. Raises `CutpointError`."""
+    from cutpoint_coordinator.client import CoordinatorClient
+
+    async def asked() -> T:
+        async with CoordinatorClient(url) as client:
+            return await question(client)
+
+    return asyncio.run(asked())

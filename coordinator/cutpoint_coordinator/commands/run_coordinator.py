@@ -1,0 +1,113 @@
+"""``cutpoint coordinator``: run the coordinator until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from cutpoint_coordinator.commands.options import SECONDS
+from cutpoint_coordinator.settings import DEFAULT_LISTEN, DEFAULT_REGISTRY, DEFAULT_STORE, Address, Settings
+
+if TYPE_CHECKING:
+    from cutpoint_coordinator.service import Service
+
+
+@click.command()
+@click.option(
+    "--registry",
+    metavar="URL",
+    default=DEFAULT_REGISTRY,
+    show_default=True,
+    help="A folder of this machine, or etcd://HOST:PORT,HOST:PORT.",
+)
+@click.option(
+    "--store", metavar="URL", default=DEFAULT_STORE, show_default=True, help="Where recovery points are kept: a folder."
+)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default=DEFAULT_LISTEN,
+    show_default=True,
+    help="For agents and operators; port 0 takes any free one.",
+)
+@click.option(
+    "--computation",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="Which computation to coordinate, where several share a registry.",
+)
+@click.option(
+    "--interval",
+    type=SECONDS,
+    metavar="SECONDS",
+    help="From the end of a cut to the next. Default: cuts on demand only.",
+)
+@click.option(
+    "--deadline",
+    type=SECONDS,
+    metavar="SECONDS",
+    default=30.0,
+    show_default=True,
+    help="How long a cut may take before it is abandoned.",
+)
+@click.option(
+    "--manual-recovery", is_flag=True, help="Do not recover when a process has lost its memory; wait to be told."
+)
+def coordinator(
+    registry: str,
+    store: str,
+    listen: str,
+    computation: str,
+    interval: float | None,
+    deadline: float,
+    manual_recovery: bool,
+) -> None:
+    """Run the coordinator. Without flags, its registry and store are in ./cutpoint-data."""
+    settings = Settings(
+        registry=registry,
+        store=store,
+        listen=Address.parse(listen),
+        computation=computation,
+        interval_seconds=interval,
+        deadline_seconds=deadline,
+        manual_recovery=manual_recovery,
+    )
+    asyncio.run(serve(settings))
+
+
+async def serve(settings: Settings) -> None:
+    """Run one coordinator until SIGTERM or SIGINT. Raises `CutpointError` if it cannot begin or go on."""
+    from cutpoint_coordinator.service import Service
+
+    service = await Service.open(settings)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
+    )
+    stopping = asyncio.Event()
+    running = asyncio.create_task(service.run(lambda: _say_ready(service)), name="cutpoint coordinator")
+    told = asyncio.create_task(stopping.wait(), name="cutpoint stop")
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        await asyncio.wait((running, told), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)  # a second signal does not wait for anything
+        for task in (running, told):
+            task.cancel()
+        await asyncio.wait((running, told))
+        await service.close()
+    if not running.cancelled():
+        running.result()
+
+
+def _say_ready(service: Service) -> None:
+    where = f"registry {service.settings.registry_shown}, store {service.backend.url}"
+    print(f"coordinator: leading, listening on {service.url}, {where}", flush=True)

@@ -1,0 +1,75 @@
+"""``cutpoint topology``: the processes and the channels between them, and what goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cutpoint_coordinator.commands.options import ask, coordinator_option, json_option
+
+if TYPE_CHECKING:
+    from cutpoint_coordinator.answers import TopologyAnswer
+
+NOTICES = 10
+"""How many of the last notices are printed."""
+
+
+@click.command()
+@coordinator_option
+@json_option
+def topology(coordinator_url: str, as_json: bool) -> None:
+    """List the processes and the channels between them, and what goes on."""
+    from cutpoint_coordinator.commands.printing import print_json
+
+    answer = ask(coordinator_url, lambda client: client.topology())
+    if as_json:
+        print_json(answer)
+    else:
+        _print(answer)
+
+
+def _print(answer: TopologyAnswer) -> None:
+    from cutpoint_coordinator.commands.printing import print_line, print_table
+
+    point = f"recovery point {answer.base}" if answer.base else "the beginning"
+    print_line(f"Computation {answer.computation}, incarnation {answer.incarnation}, running on from {point}")
+    print_line(f"  coordinator  {answer.coordinator} at {answer.address}")
+    print_line(f"  store        {answer.store}")
+    if answer.open_cut is not None:
+        waiting = "; ".join(answer.open_cut.waits_for) or "its end"
+        print_line(f"  open cut     {answer.open_cut.cut}, waiting for {waiting}")
+    if answer.recovery is not None:
+        under_way = answer.recovery
+        waiting = "; ".join(under_way.waits_for) or "its end"
+        target = f"recovery point {under_way.target}" if under_way.target else "the beginning"
+        print_line(f"  recovery     to {target} ({under_way.reason}), {under_way.phase}, waiting for {waiting}")
+    if answer.hold:
+        print_line(f"  waits        {answer.hold}")
+    if answer.hindrance and answer.recovery is None:
+        print_line(f"  no cut now   {answer.hindrance}")
+    print_table(
+        "Processes",
+        ("process", "state", "connection", ""),
+        [
+            (
+                member.process,
+                member.state,
+                "connected" if member.connected else "not connected",
+                "running" if member.running else member.waits_for,
+            )
+            for member in answer.members
+        ],
+    )
+    if answer.as_of:
+        print_table(
+            f"Channels, as of recovery point {answer.as_of}",
+            ("channel", "order", "sent#", "received#", "in flight#", ""),
+            [
+                (c.channel, "fifo" if c.fifo else "any", c.sent, c.received, c.in_flight, "closed" if c.closed else "")
+                for c in answer.channels
+            ],
+        )
+    for outside in answer.boundary:
+        print_line(f"Outside the cut: {outside}")
+    print_table("What happened last", ("at", "what"), [(n.at, n.text) for n in answer.notices[-NOTICES:]])

@@ -1,0 +1,290 @@
+"""One leadership: drives the pure core of `cutpoint.protocol.coordination` on the event loop.
+
+Events go into the core one at a time; the effects it gives back are started in their order. Time is the event
+loop's clock. What takes time (the registry, the store) runs in tasks that end in an event. Ledger writes leave one
+after the other through a single queue, each a transaction fenced by this leadership.
+
+A driver ends once, for one reason: the leadership was lost, the registry could not be written to for too long, or
+the core refused to go on. Then every agent's connection is closed, no event reaches the core any more, and whoever
+runs the driver begins again with a new core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from cutpoint.errors import CutpointError, Damaged, Fenced, RegistryError, StoreError
+from cutpoint.names import CutNumber
+from cutpoint.protocol import coordinator_effects as ask
+from cutpoint.protocol import coordinator_events as was
+from cutpoint.protocol.coordination import Coordination
+from cutpoint.protocol.ledger import from_records
+from cutpoint.protocol.messages import Join, ToCoordinator
+from cutpoint.registry import Conflict, Leadership, Registry, Transaction
+from cutpoint.store import Backend
+from cutpoint_coordinator.checking import check_parts
+from cutpoint_coordinator.links import Link
+from cutpoint_coordinator.notices import Notices
+from cutpoint_coordinator.publishing import find_point, write_manifest
+from cutpoint_coordinator.requests import Request, Requests
+from cutpoint_coordinator.settings import LOG_NAME, Settings
+
+log = logging.getLogger(LOG_NAME)
+
+RETRY_SECONDS = 0.5
+"""How long to wait before the registry or the store is asked again."""
+
+_LOUD = ("cut abandoned", "recovery point damaged", "recovery failed", "recovery waits", "connection refused")
+
+
+class UnreadableLedger(RegistryError):
+    """The registry answers, and what it holds cannot be read by this version. Trying again does not help."""
+
+
+class Driver:
+    """Drives ``core`` while ``leadership`` stands. Belongs to the event loop that it was made on."""
+
+    def __init__(
+        self,
+        *,
+        core: Coordination,
+        registry: Registry,
+        leadership: Leadership,
+        backend: Backend,
+        settings: Settings,
+        notices: Notices,
+    ) -> None:
+        self.core = core
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._registry = registry
+        self._leadership = leadership
+        self._backend = backend
+        self._settings = settings
+        self._notices = notices
+        self._links: dict[int, Link] = {}
+        self._connections = 0
+        self._requests = Requests(author=leadership.candidate)
+        self._events: deque[was.Event] = deque()
+        self._stepping = False
+        self._writes: asyncio.Queue[ask.WriteLedger] = asyncio.Queue()
+        self._tasks: dict[asyncio.Task[None], None] = {}
+        self._timers: dict[asyncio.TimerHandle, None] = {}
+        self._interval: asyncio.TimerHandle | None = None
+        self._cut_open = False
+        self._starters: dict[type[ask.Effect], Callable[[Any], None]] = {
+            ask.Say: self._say,
+            ask.Disconnect: self._disconnect,
+            ask.WriteLedger: self._writes.put_nowait,
+            ask.CheckParts: lambda effect: self._spawn(self._check_parts(effect)),
+            ask.WriteManifest: lambda effect: self._spawn(self._write_manifest(effect)),
+            ask.FindManifest: lambda effect: self._spawn(self._find_manifest(effect)),
+            ask.SetDeadline: lambda e: self._later(e.seconds, lambda: was.DeadlinePassed(now=self._now(), cut=e.cut)),
+            ask.RetryCut: lambda e: self._later(e.seconds, lambda: was.CutRetryDue(now=self._now())),
+            ask.WatchRecovery: lambda e: self._later(
+                e.seconds, lambda: was.RecoveryOverdue(now=self._now(), incarnation=e.incarnation)
+            ),
+            ask.Answer: lambda effect: self._requests.answer(effect.request, effect.outcome),
+            ask.Notice: self._notice,
+        }
+
+    # ----------------------------------------------------------------------------------------------- from outside
+
+    async def load(self) -> None:
+        """Read the ledger and hand it to the core. Raises `RegistryError`, of which `UnreadableLedger` stays."""
+        records = {record.key: record.value for record in await self._registry.scan("")}
+        try:
+            ledger = from_records(records, computation=self._settings.computation)
+        except RegistryError as error:
+            raise UnreadableLedger(str(error)) from error
+        self._spawn(self._write_ledger())
+        self._spawn(self._watch_leadership())
+        self._arm_interval()
+        self.step(was.LedgerLoaded(now=self._now(), ledger=ledger))
+
+    def step(self, event: was.Event) -> None:
+        """Give ``event`` to the core and start what it asks for. Dropped once the driver has ended."""
+        self._events.append(event)
+        if self._stepping:
+            return
+        self._stepping = True
+        try:
+            while self._events and not self.ended.done():
+                for effect in self.core.step(self._events.popleft()):
+                    self._starters[type(effect)](effect)
+        except Exception:
+            log.exception("the core failed for an unforeseen reason; it is thrown away and begins anew")
+            self.end("the coordinator's core failed")
+        finally:
+            self._stepping = False
+        was_open, self._cut_open = self._cut_open, bool(self.core.ledger.computation.open_cut)
+        if was_open and not self._cut_open:
+            self._arm_interval()
+
+    def connect(self, join: Join) -> tuple[int, Link]:
+        """An agent has connected and said ``join``."""
+        self._connections += 1
+        link = self._links[self._connections] = Link()
+        connection = self._connections
+        self.step(was.AgentConnected(now=self._now(), connection=connection, join=join))
+        return connection, link
+
+    def said(self, connection: int, message: ToCoordinator) -> None:
+        """An agent has said something."""
+        self.step(was.AgentSaid(now=self._now(), connection=connection, message=message))
+
+    def lost(self, connection: int) -> None:
+        """An agent's connection is gone."""
+        if self._links.pop(connection, None) is not None:
+            self.step(was.AgentLost(now=self._now(), connection=connection))
+
+    def request_cut(self) -> Request:
+        """Ask for a cut."""
+        name, request = self._requests.draw()
+        self.step(was.CutRequested(now=self._now(), request=name))
+        return request
+
+    def request_recovery(self, target: CutNumber | None) -> Request:
+        """Ask to go back to ``target`` (None: the last recovery point; 0: the beginning)."""
+        name, request = self._requests.draw()
+        self.step(was.RecoveryRequested(now=self._now(), request=name, target=target))
+        return request
+
+    def end(self, reason: str) -> None:
+        """Stop for good: no event reaches the core any more, every agent's connection is closed."""
+        if self.ended.done():
+            return
+        self.ended.set_result(reason)
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        if self._interval is not None:
+            self._interval.cancel()
+        for link in self._links.values():
+            link.end(f"this coordinator stopped leading ({reason}); connect again")
+        for task in self._tasks:
+            task.cancel()
+        self._requests.fail_all(f"this coordinator stopped leading ({reason})")
+
+    async def close(self, reason: str) -> None:
+        """End, and wait until nothing of this driver runs any more."""
+        self.end(reason)
+        current = asyncio.current_task()
+        tasks = [task for task in self._tasks if task is not current]
+        if tasks:
+            await asyncio.wait(tasks)
+
+    # -------------------------------------------------------------------------------------------- effects, at once
+
+    def _say(self, effect: ask.Say) -> None:
+        link = self._links.get(effect.connection)
+        if link is not None:
+            link.say(effect.message)
+
+    def _disconnect(self, effect: ask.Disconnect) -> None:
+        link = self._links.get(effect.connection)
+        if link is not None:
+            link.end(effect.reason)
+
+    def _notice(self, effect: ask.Notice) -> None:
+        level = logging.WARNING if effect.kind in _LOUD else logging.INFO
+        self._notices.add(effect.kind, effect.text, effect.fields, level=level)
+
+    def _later(self, seconds: float, event: Callable[[], was.Event]) -> None:
+        def fire() -> None:
+            self._timers.pop(timer, None)
+            self.step(event())
+
+        timer = self._loop.call_later(seconds, fire)
+        self._timers[timer] = None
+
+    def _arm_interval(self) -> None:
+        """The next interval counts from now, also when this one opened no cut."""
+        if self._interval is not None:
+            self._interval.cancel()
+        if self._settings.interval_seconds is not None and not self.ended.done():
+            self._interval = self._loop.call_later(self._settings.interval_seconds, self._interval_elapsed)
+
+    def _interval_elapsed(self) -> None:
+        self._arm_interval()
+        self.step(was.IntervalElapsed(now=self._now()))
+
+    # --------------------------------------------------------------------------------------- effects that take time
+
+    async def _write_ledger(self) -> None:
+        while not self.ended.done():
+            effect = await self._writes.get()
+            transaction = Transaction(request=effect.request, puts=effect.puts, deletes=effect.deletes)
+            give_up_at = self._loop.time() + self._settings.registry_patience_seconds
+            while not await self._commit(transaction, give_up_at):
+                await asyncio.sleep(RETRY_SECONDS)
+            self.step(was.LedgerWritten(now=self._now(), request=effect.request))
+
+    async def _commit(self, transaction: Transaction, give_up_at: float) -> bool:
+        """Whether the registry has taken ``transaction``; ends the driver where it never will."""
+        try:
+            answer = await self._registry.commit(self._leadership, transaction)
+        except Fenced as error:
+            self.end(str(error))
+            return True
+        except RegistryError as error:
+            self._notices.add("registry unreachable", f"{error} Trying again.", level=logging.WARNING)
+            if self._loop.time() >= give_up_at:
+                self.end(str(error))
+            return False
+        if isinstance(answer, Conflict):  # nothing was expected of any key: somebody else's rules apply here
+            self.end(f"the registry refused a change of {answer.key}")
+        return True
+
+    async def _watch_leadership(self) -> None:
+        self.end(await self._registry.lost(self._leadership))
+
+    async def _check_parts(self, effect: ask.CheckParts) -> None:
+        computation = self._settings.computation
+        complaints = await asyncio.to_thread(check_parts, self._backend, computation, effect.parts)
+        self.step(was.PartsChecked(now=self._now(), cut=effect.cut, complaints=complaints))
+
+    async def _write_manifest(self, effect: ask.WriteManifest) -> None:
+        cut = effect.point.cut
+        try:
+            written = await asyncio.to_thread(write_manifest, self._backend, effect)
+        except CutpointError as error:
+            self.step(was.ManifestFailed(now=self._now(), cut=cut, reason=str(error)))
+            return
+        self.step(
+            was.ManifestWritten(
+                now=self._now(), cut=cut, digest=written.digest, bytes=written.bytes, created=written.created
+            )
+        )
+
+    async def _find_manifest(self, effect: ask.FindManifest) -> None:
+        while True:
+            try:
+                point = await asyncio.to_thread(find_point, self._backend, effect.cut)
+            except Damaged as error:
+                self._notices.add("manifest damaged", str(error), level=logging.WARNING)
+                point = None
+            except StoreError as error:
+                self._notices.add("store unreachable", f"{error}. Trying again.", level=logging.WARNING)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            self.step(was.ManifestFound(now=self._now(), cut=effect.cut, point=point))
+            return
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks[task] = None
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the coordinator failed for an unforeseen reason; it begins anew", exc_info=error)
+            self.end(f"the coordinator failed ({type(error).__name__})")
+
+    def _now(self) -> float:
+        return self._loop.time()

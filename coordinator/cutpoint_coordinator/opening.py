@@ -1,0 +1,111 @@
+"""Everything that a coordinator has to get hold of before it can begin: its address, its registry, its store.
+
+Whatever is wrong with one of them is found here, before anything is served, and told in one line. What was opened
+before is let go of again, and folders that were made on the way are removed, so a failed start leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from cutpoint.errors import ConfigurationError
+from cutpoint.registry import Registry
+from cutpoint.store import Backend, open_backend
+from cutpoint_coordinator.registry import open_registry
+from cutpoint_coordinator.settings import Address, Settings
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """What a coordinator works with. ``url`` is how agents and operators reach it."""
+
+    listener: socket.socket
+    url: str
+    registry: Registry
+    backend: Backend
+
+
+async def open_all(settings: Settings) -> Opened:
+    """Bind the address, open the store and the registry. Raises `CutpointError`; then nothing is left open."""
+    backend = open_backend(settings.store)
+    listener = await bind(settings.listen)
+    try:
+        remote = settings.registry.startswith("etcd://")
+        with _tidied(_folder_of(backend)):
+            if remote:  # ask first what can be asked without making anything
+                registry = await open_registry(settings.registry, prefix=settings.registry_prefix)
+                try:
+                    await asyncio.to_thread(backend.check_writable)
+                except BaseException:
+                    await registry.close()
+                    raise
+            else:
+                await asyncio.to_thread(backend.check_writable)
+                registry = await open_registry(settings.registry, prefix=settings.registry_prefix)
+    except BaseException:
+        listener.close()
+        raise
+    return Opened(listener=listener, url=_reached_at(settings.listen, listener), registry=registry, backend=backend)
+
+
+async def bind(address: Address) -> socket.socket:
+    """A socket bound to ``address``, not listening yet. Raises `ConfigurationError`."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
+        )
+    except OSError as error:
+        raise ConfigurationError(
+            f"{address.host!r} is no address of this machine ({error.strerror}); nothing was started; "
+            "listen on 127.0.0.1, or on a name that this machine has"
+        ) from error
+    family, kind, protocol, _, target = found[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(target)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"cannot listen on {address.host}:{address.port} ({os.strerror(error.errno or 0)}); nothing was started; "
+            "stop what listens there, or choose another address with --listen HOST:PORT (port 0: any free one)"
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+def _reached_at(address: Address, listener: socket.socket) -> str:
+    port = listener.getsockname()[1]
+    everywhere = address.host in ("0.0.0.0", "::")
+    return Address(host=socket.gethostname() if everywhere else address.host, port=port).url
+
+
+def _folder_of(backend: Backend) -> Path | None:
+    parts = urlsplit(backend.url)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+@contextlib.contextmanager
+def _tidied(folder: Path | None) -> Iterator[None]:
+    """Remove the folders that were made on the way to ``folder``, and in it, if what follows fails."""
+    if folder is None:
+        yield
+        return
+    made = [path for path in (folder / "tmp", folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # a folder that is not empty stays, and its parents with it
+            for path in made:
+                if path.exists():
+                    path.rmdir()
+        raise

@@ -1,0 +1,192 @@
+"""The coordinator as a service: campaigns for the leadership, leads while it has it, and answers on one address.
+
+Any number of coordinators may run; one leads. The others answer health checks, turn agents and operators to the
+leader, and wait. A leader that is fenced, or cannot write to the registry for too long, throws everything it knows
+away and campaigns again in the same process; what it knew is read anew from the registry when it leads again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable
+
+from aiohttp import web
+
+from cutpoint.errors import RegistryError
+from cutpoint.protocol.coordination import Coordination
+from cutpoint.protocol.desk import Policy
+from cutpoint.registry import Leader
+from cutpoint_coordinator.agents_endpoint import AgentsEndpoint
+from cutpoint_coordinator.answers import HealthAnswer
+from cutpoint_coordinator.api import Api
+from cutpoint_coordinator.driver import Driver, UnreadableLedger
+from cutpoint_coordinator.notices import Notices
+from cutpoint_coordinator.opening import Opened, open_all
+from cutpoint_coordinator.settings import LOG_NAME, Settings
+
+log = logging.getLogger(LOG_NAME)
+
+RETRY_SECONDS = 1.0
+FOLLOW_SECONDS = 1.0
+"""How often a coordinator that waits asks who leads."""
+
+_SHUTDOWN_SECONDS = 2.0
+
+
+class Service:
+    """One coordinator. Make it with `open`, then `run` it; `close` it whatever happens."""
+
+    def __init__(self, settings: Settings, opened: Opened) -> None:
+        self.settings = settings
+        self.url = opened.url
+        self.backend = opened.backend
+        self.registry = opened.registry
+        self.candidate = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.notices = Notices()
+        self.driver: Driver | None = None
+        self._leader: Leader | None = None
+        self._changed = asyncio.Event()
+        self._listener = opened.listener
+        self._endpoint = AgentsEndpoint(
+            self.leading, heartbeat_seconds=settings.heartbeat_seconds, join_seconds=settings.join_seconds
+        )
+        self._api = Api(self)
+        self._runner: web.AppRunner | None = None
+
+    @classmethod
+    async def open(cls, settings: Settings) -> Service:
+        """Bind the address, open registry and store. Raises `CutpointError`; then nothing is left behind."""
+        return cls(settings, await open_all(settings))
+
+    async def run(self, leads: Callable[[], None] = lambda: None) -> None:
+        """Answer and campaign until cancelled; ``leads`` is called whenever this coordinator has begun to lead.
+
+        Raises `RegistryError` if the registry's records cannot be read by this version.
+        """
+        self._runner = web.AppRunner(
+            self._application(), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
+        )
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._listener).start()
+        follower = asyncio.create_task(self._follow(), name="cutpoint follow")
+        try:
+            while True:
+                try:
+                    await self._lead(leads)
+                except UnreadableLedger:
+                    raise
+                except RegistryError as error:
+                    self.notices.add("registry unreachable", f"{error} Trying again.", level=logging.WARNING)
+                    await asyncio.sleep(RETRY_SECONDS)
+        finally:
+            follower.cancel()
+            await asyncio.wait((follower,))
+
+    async def close(self) -> None:
+        """Resign, close every connection, let go of everything. Nothing is lost: the registry has it all."""
+        self._api.close()
+        await self._endpoint.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._listener.close()
+        with contextlib.suppress(RegistryError):
+            await self.registry.close()
+
+    def leading(self) -> Driver | str:
+        """The driver, or why there is none."""
+        if self.driver is not None and not self.driver.ended.done():
+            return self.driver
+        leader = self._leader
+        if leader is None or leader.candidate == self.candidate:
+            return "this coordinator does not lead yet; try again in a moment"
+        return f"this coordinator does not lead; {leader.candidate} does, at {leader.address}"
+
+    @property
+    def leader_address(self) -> str:
+        """Where the coordinator that leads is reached; empty if none is known, or if it is this one."""
+        leader = self._leader
+        return "" if leader is None or leader.candidate == self.candidate else leader.address
+
+    def health(self) -> HealthAnswer:
+        """Whether this coordinator leads, and who does."""
+        if not isinstance(self.leading(), str):
+            return HealthAnswer(state="leading", coordinator=self.candidate, leader=self.url)
+        if self._leader is not None and not self.leader_address:
+            return HealthAnswer(state="loading", coordinator=self.candidate)
+        return HealthAnswer(state="waiting to lead", coordinator=self.candidate, leader=self.leader_address)
+
+    async def wait_leading(self) -> Driver:
+        """Wait until this coordinator leads."""
+        while isinstance(driver := self.leading(), str):
+            self._changed.clear()
+            await self._changed.wait()
+        return driver
+
+    # --------------------------------------------------------------------------------------------------- inside
+
+    def _application(self) -> web.Application:
+        application = self._api.application()
+        application.router.add_get("/v1/agents", self._endpoint.handle)
+        return application
+
+    async def _lead(self, leads: Callable[[], None]) -> None:
+        """Campaign, lead until that ends, and clear everything away."""
+        leadership = await self.registry.campaign(
+            self.candidate, ttl_seconds=self.settings.lease_seconds, address=self.url
+        )
+        self._leader = Leader(self.candidate, self.url)
+        try:
+            core = Coordination(
+                leader=f"{self.candidate}-{leadership.fence}", store=self.backend.url, policy=self._policy()
+            )
+            driver = Driver(
+                core=core,
+                registry=self.registry,
+                leadership=leadership,
+                backend=self.backend,
+                settings=self.settings,
+                notices=self.notices,
+            )
+            try:
+                await driver.load()
+                self.driver = driver
+                self._changed.set()
+                self.notices.add("leading", f"{self.candidate} leads computation {self.settings.computation}")
+                leads()
+                reason = await asyncio.shield(driver.ended)
+                self.notices.add("leadership ended", f"this coordinator leads no more: {reason}", level=logging.WARNING)
+            finally:
+                self.driver = None
+                await driver.close("it ends")
+        finally:
+            self._leader = None
+            with contextlib.suppress(RegistryError):
+                await self.registry.resign(leadership)
+
+    def _policy(self) -> Policy:
+        settings = self.settings
+        return Policy(
+            interval_seconds=settings.interval_seconds or 0.0,
+            deadline_seconds=settings.deadline_seconds,
+            automatic_recovery=not settings.manual_recovery,
+            missing_notice_seconds=settings.missing_seconds,
+        )
+
+    async def _follow(self) -> None:
+        """Keep up with who leads while this coordinator does not."""
+        while True:
+            if self.driver is None:
+                with contextlib.suppress(RegistryError):
+                    leader = await self.registry.leader()
+                    if leader != self._leader and self.driver is None:
+                        self._leader = leader
+                        if leader is not None and leader.candidate != self.candidate:
+                            self.notices.add(
+                                "waiting to lead", f"waiting to lead: {leader.candidate} at {leader.address} leads"
+                            )
+            await asyncio.sleep(FOLLOW_SECONDS)

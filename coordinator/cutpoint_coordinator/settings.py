@@ -1,0 +1,92 @@
+"""What a coordinator may be told. Values only, checked when built: nothing here is opened or read from anywhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from cutpoint.errors import ConfigurationError
+
+LOG_NAME = "cutpoint.coordinator"
+"""The logger of the whole service."""
+
+DEFAULT_PORT = 7420
+DEFAULT_LISTEN = f"127.0.0.1:{DEFAULT_PORT}"
+DEFAULT_REGISTRY = "cutpoint-data/registry"
+DEFAULT_STORE = "cutpoint-data/store"
+
+_LISTEN = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]*):(?P<port>[0-9]{1,5})")
+_COMPUTATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Address:
+    """Where to listen. ``port`` 0: whichever is free."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read ``HOST:PORT``. Raises `ConfigurationError`."""
+        found = _LISTEN.fullmatch(text)
+        if found is None or int(found["port"]) > 65535:
+            raise ConfigurationError(f"{text!r} is not an address to listen on; nothing was started; write HOST:PORT.")
+        return cls(host=found["host"].strip("[]") or "0.0.0.0", port=int(found["port"]))
+
+    @property
+    def url(self) -> str:
+        """How the address is reached with HTTP, from where its host name means the same."""
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """One coordinator. All times in seconds.
+
+    ``interval_seconds``: how long after a cut's end the next one begins; None: on demand only.
+    ``deadline_seconds``: how long a cut may take before it is abandoned.
+    ``manual_recovery``: do not recover when a process comes back without its memory; wait to be asked.
+    ``missing_seconds``: how long a recovery waits for a process before it is named as missing.
+    ``lease_seconds``: how soon another coordinator leads after this one has vanished.
+    ``registry_patience_seconds``: how long a leader that cannot write to the registry goes on trying before it
+    stops acting as leader.
+    ``heartbeat_seconds``: how often an agent that says nothing is asked whether it is there; half of it is how long
+    the answer may take.
+    """
+
+    registry: str = DEFAULT_REGISTRY
+    store: str = DEFAULT_STORE
+    listen: Address = Address(host="127.0.0.1", port=DEFAULT_PORT)
+    computation: str = "default"
+    interval_seconds: float | None = None
+    deadline_seconds: float = 30.0
+    manual_recovery: bool = False
+    missing_seconds: float = 10.0
+    lease_seconds: float = 3.0
+    registry_patience_seconds: float = 30.0
+    heartbeat_seconds: float = 2.0
+    join_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not _COMPUTATION.fullmatch(self.computation):
+            raise ConfigurationError(
+                f"{self.computation!r} cannot name a computation; nothing was started; "
+                "use 1 to 100 letters, digits, '.', '_' and '-', a letter or digit first."
+            )
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name.endswith("_seconds") and value is not None and not 0 < value <= 1_000_000:
+                raise ConfigurationError(
+                    f"{field.name} is {value:g} seconds; nothing was started; give a number above 0, at most 1000000."
+                )
+
+    @property
+    def registry_prefix(self) -> str:
+        """Where this computation's keys live in the registry."""
+        return f"/cutpoint/{self.computation}/"
+
+    @property
+    def registry_shown(self) -> str:
+        """The registry's URL without a password."""
+        return re.sub(r"//.*@", "//...@", self.registry)

@@ -1,0 +1,174 @@
+"""What the leading coordinator knows, put into the API's words. Reads the core and changes nothing."""
+
+from __future__ import annotations
+
+from cutpoint.names import BEGINNING, CutNumber
+from cutpoint.protocol.certificate import Certificate
+from cutpoint.protocol.coordination import Coordination
+from cutpoint.protocol.recovery_records import part_of
+from cutpoint_coordinator.answers import (
+    ChannelAnswer,
+    CutAnswer,
+    CutsAnswer,
+    MemberAnswer,
+    PlannedPart,
+    PointAnswer,
+    PointsAnswer,
+    RecoveriesAnswer,
+    RecoveryAnswer,
+    RecoveryUnderWay,
+)
+from cutpoint_coordinator.faults import Refused
+
+
+def cut(core: Coordination, number: CutNumber) -> CutAnswer | None:
+    """How it stands with cut ``number``; None if no cut has it yet."""
+    if (point := core.ledger.points.get(number)) is not None:
+        return CutAnswer.published(point)
+    if (record := core.ledger.abandoned.get(number)) is not None:
+        return CutAnswer.abandoned(record)
+    current = open_cut(core)
+    if current is not None and current.cut == number:
+        return current
+    if 1 <= number <= core.ledger.computation.last_cut:
+        return CutAnswer(cut=number, state="abandoned", reason="the registry does not say why")
+    return None
+
+
+def open_cut(core: Coordination) -> CutAnswer | None:
+    """The cut that has not ended."""
+    current = core.statistics().cut
+    return None if current is None else CutAnswer(cut=current.cut, state="open", waits_for=current.waits_for)
+
+
+def cuts(core: Coordination) -> CutsAnswer:
+    """All cuts, ascending."""
+    found = [CutAnswer.published(point) for point in core.ledger.points.values()]
+    found += [CutAnswer.abandoned(record) for record in core.ledger.abandoned.values()]
+    current = open_cut(core)
+    if current is not None and all(other.cut != current.cut for other in found):
+        found.append(current)
+    return CutsAnswer(cuts=tuple(sorted(found, key=lambda answer: answer.cut)))
+
+
+def points(core: Coordination) -> PointsAnswer:
+    """All recovery points, ascending."""
+    return PointsAnswer(points=tuple(PointAnswer.of(point) for _, point in sorted(core.ledger.points.items())))
+
+
+def point(core: Coordination, number: CutNumber) -> PointAnswer:
+    """One recovery point. Raises `Refused` if there is none of this number."""
+    found = core.ledger.points.get(number)
+    if found is None:
+        raise unknown_point(core, number)
+    return PointAnswer.of(found)
+
+
+def unknown_point(core: Coordination, number: CutNumber) -> Refused:
+    """The refusal of a number that no recovery point has."""
+    record = core.ledger.abandoned.get(number)
+    why = f"cut {number} was abandoned ({record.reason})" if record else f"there is no recovery point {number}"
+    known = ", ".join(str(n) for n in sorted(core.ledger.points)[-5:]) or "none yet"
+    return Refused(404, "unknown_point", f"{why}; nothing was done", f"take one of the last ones: {known}")
+
+
+def recoveries(core: Coordination) -> RecoveriesAnswer:
+    """All completed recoveries, ascending."""
+    return RecoveriesAnswer(recoveries=tuple(RecoveryAnswer.done(r) for _, r in sorted(core.ledger.recoveries.items())))
+
+
+def recovery_under_way(core: Coordination) -> RecoveryUnderWay | None:
+    """The recovery that is not over."""
+    current = core.statistics().recovery
+    if current is None:
+        return None
+    return RecoveryUnderWay(
+        incarnation=current.incarnation,
+        target=current.target,
+        phase=current.phase,
+        reason=current.reason,
+        waits_for=current.waits_for,
+    )
+
+
+def plan(core: Coordination, target: CutNumber | None) -> RecoveryAnswer:
+    """What a recovery to ``target`` (None: the last recovery point) would restore, and whom it would wait for.
+
+    Raises `Refused` if it would not begin.
+    """
+    ledger = core.ledger
+    number = ledger.computation.base if target is None else target
+    if target is None and number == BEGINNING:
+        raise Refused(
+            409, "no_point", "there is no recovery point yet; nothing was done", "`cutpoint recover 0` begins anew"
+        )
+    if number != BEGINNING and number not in ledger.points:
+        raise unknown_point(core, number)
+    chosen = ledger.restorable(number) if target is None else number
+    if chosen is None:
+        raise Refused(
+            409,
+            "no_point_left",
+            f"recovery point {number} and all that it descends from are damaged; nothing was done",
+            "bring the objects that `cutpoint verify` names back from a copy; `cutpoint recover 0` begins anew",
+        )
+    parts = _planned(core, chosen)
+    damaged = ledger.points[number].damaged if number in ledger.points else ""
+    missing = tuple(f"{part.process} is not connected" for part in parts if not part.connected)
+    return RecoveryAnswer(
+        state="planned",
+        incarnation=ledger.computation.incarnation + 1,
+        cut=chosen,
+        reason=f"recovery point {number} is damaged: {damaged}" if damaged else "",
+        waits_for=missing,
+        fits=not missing,
+        parts=parts,
+    )
+
+
+def _planned(core: Coordination, target: CutNumber) -> tuple[PlannedPart, ...]:
+    """Who would take part, ascending by name: whoever belongs and stays, and whoever the recovery point demands."""
+    point = core.ledger.points.get(target)
+    demanded = () if point is None else point.demanded
+    connected = {member.process: member.connected for member in core.statistics().members}
+    staying = [
+        name
+        for name, member in core.ledger.members.members.items()
+        if member.state == "member" or (member.state == "leaving" and connected.get(name, False))
+    ]
+    return tuple(
+        PlannedPart(process=name, object=part_of(core.ledger, target, name), connected=connected.get(name, False))
+        for name in sorted(dict.fromkeys((*staying, *demanded)))
+    )
+
+
+def members(core: Coordination) -> tuple[MemberAnswer, ...]:
+    """Every process that belongs, has left or is knocking, ascending by name."""
+    return tuple(
+        MemberAnswer(
+            process=member.process,
+            state=member.state,
+            connected=member.connected,
+            running=member.running,
+            incarnation=member.incarnation,
+            waits_for=member.waits_for,
+        )
+        for member in core.statistics().members
+    )
+
+
+def channels(certificate: Certificate) -> tuple[ChannelAnswer, ...]:
+    """Every channel that a certificate covers."""
+    return tuple(
+        ChannelAnswer(
+            channel=channel.channel,
+            sender=channel.sender,
+            receiver=channel.receiver,
+            fifo=channel.fifo,
+            sent=channel.sent,
+            received=channel.received,
+            in_flight=channel.in_flight,
+            closed=channel.closed,
+        )
+        for channel in certificate.channels
+    )
