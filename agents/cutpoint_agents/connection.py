@@ -45,7 +45,6 @@ class Connection:
         self._closing: tuple[int, str] | None = None
         self._idle: asyncio.Future[None] | None = None
         loop = asyncio.get_running_loop()
-        self._made_at = loop.time()
         self._pump_task = loop.create_task(self._pump(), name=f"cutpoint pump {number}")
         self._write_task = loop.create_task(self._write(), name=f"cutpoint writer {number}")
 
@@ -60,9 +59,9 @@ class Connection:
         return self.endpoint.title if self.endpoint is not None else "a connection that resumes a session"
 
     @property
-    def age_seconds(self) -> float:
-        """How long ago it was made."""
-        return asyncio.get_running_loop().time() - self._made_at
+    def served(self) -> bool:
+        """Whether it carried a session until something cut it: the next may be dialled without a pause."""
+        return self.spoken and self._closing is None
 
     def wake(self) -> None:
         """There is something to send: the writer will pull it when this turn of the event loop is over."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from cutpoint.errors import CutpointError, PeerWithoutAgent, RolledBack, UsageError
@@ -44,6 +44,33 @@ class _Done(Coroutine[Any, Any, None]):
 
 
 DONE: Final = _Done()
+
+
+class _Waiting(Coroutine[Any, Any, None]):
+    """What a send returns while there is no room: it waits once it is awaited, and need not be."""
+
+    def __init__(self, wait: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._wait = wait
+        self._begun: Coroutine[Any, Any, None] | None = None
+
+    def _begin(self) -> Coroutine[Any, Any, None]:
+        if self._begun is None:
+            self._begun = self._wait()
+        return self._begun
+
+    def send(self, value: None, /) -> Any:
+        return self._begin().send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._begin().throw(*error)
+
+    def close(self) -> None:
+        """Stop waiting."""
+        if self._begun is not None:
+            self._begun.close()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._begin().__await__()
 
 
 class Endpoint:
@@ -108,13 +135,13 @@ class Endpoint:
         key = self.key
         if key is None:
             self._unnumbered.append(payload)
-            return self._wait_attached()
+            return _Waiting(self._wait_attached)
         process = self._board.process
         process.send(key, payload)
         connection = self.connection
         if connection is not None:
             connection.wake()
-        return DONE if process.room(key) else self._wait_room(key)
+        return DONE if process.room(key) else _Waiting(self._wait_room)
 
     def _refuse_send(self) -> NoReturn:
         if self.failure is not None:
@@ -126,8 +153,8 @@ class Endpoint:
             )
         raise ConnectionResetError(f"{self.title} is closed; nothing was sent")
 
-    async def _wait_room(self, key: str) -> None:
-        process = self._board.process
+    async def _wait_room(self) -> None:
+        process, key = self._board.process, self.key or ""
         while not self.over and not self.rolled_back and not process.room(key):
             await self._wait_sender()
 
@@ -227,7 +254,7 @@ class Endpoint:
         if self.closed:
             return False
         close = Close(code=code, reason=reason)
-        self.send(close).close()
+        self.send(close)
         self.sent_close = close
         self.wake_receiver()
         self.wake_senders()

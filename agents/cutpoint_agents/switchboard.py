@@ -27,8 +27,6 @@ log = logging.getLogger(LOG_NAME)
 
 _GOING_AWAY = 1001
 _GOODBYE_SECONDS = 1.0
-_LASTING_SECONDS = 1.0
-"""A connection that lasted so long was a good one: the next is dialled without a pause."""
 
 
 class BoundaryEnd(Protocol):
@@ -165,7 +163,7 @@ class Switchboard:
             connection.carried_for.end("")
         if endpoint is not None and endpoint.connection is connection:
             endpoint.connection = None
-            if endpoint.pauses is not None and connection.age_seconds > _LASTING_SECONDS:
+            if endpoint.pauses is not None and connection.served:
                 endpoint.pauses.reset()
         self.step(was.ConnectionLost(connection=connection.number))
         if endpoint is not None and endpoint.key is None:
