@@ -98,6 +98,7 @@ class Agent:
             chance=self._chance,
         )
         self._dialling = Dialling(settings)
+        self.driver.switchboard.dial_to = self._dialling.to
         urls = () if coordinator is None else (coordinator,) if isinstance(coordinator, str) else tuple(coordinator)
         if coordinator is not None and not urls:
             raise ConfigurationError("coordinator is an empty list; name at least one URL, or None for no cuts")

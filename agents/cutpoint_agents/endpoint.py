@@ -264,6 +264,11 @@ class Endpoint:
             )
         return True
 
+    def only_drain(self) -> None:
+        """The application has closed it in the past: take and drop what still comes."""
+        self.sent_close = Close()
+        self._drain_task = asyncio.get_running_loop().create_task(self._drain(), name=f"cutpoint drain {self.title}")
+
     async def wait_closed(self) -> None:
         """Wait for the session's end; not while a cut waits for the running task's turn, and not for ever."""
         if self.over or self.rolled_back:

@@ -54,6 +54,7 @@ class Switchboard:
         self.settings = settings
         self.running = False
         self.stopped = False
+        self.dial_to: Callable[[str], Dial] | None = None
         self._redialler = Redialler(settings=settings, chance=chance, redialled=self._redialled)
         self._endpoints: dict[str, Endpoint] = {}
         self._connections: dict[int, Connection] = {}
@@ -66,6 +67,7 @@ class Switchboard:
             ask.AttachConnection: self._attach_connection,
             ask.SessionEstablished: self._session_established,
             ask.Redial: self._redial,
+            ask.Reopen: self._reopen,
             ask.SessionEnded: self._session_ended,
             ask.WakeReceiver: self._wake_receiver,
             ask.WakeSenders: self._wake_senders,
@@ -73,13 +75,15 @@ class Switchboard:
 
     # ------------------------------------------------------------------------------------------ channels of adapters
 
-    def open(self, transport: Transport, *, label: str, key: str, dial: Dial, close_seconds: float) -> Endpoint:
-        """A connection that this process opened shall carry a session."""
+    def open(
+        self, transport: Transport, *, label: str, key: str, dial: Dial, address: str, close_seconds: float
+    ) -> Endpoint:
+        """A connection that this process opened shall carry a session. ``dial_to(address)`` connects it later."""
         self._need_running("open a channel")
         endpoint = Endpoint(self, label=label, key=key, dial=dial, close_seconds=close_seconds)
         self._endpoints[key] = endpoint
         connection = self._connect(transport, endpoint)
-        self.step(was.OpenRequested(connection=connection.number, key=key, label=label))
+        self.step(was.OpenRequested(connection=connection.number, key=key, label=label, address=address))
         self._expect_words(connection, self.settings.welcome_seconds)
         return endpoint
 
@@ -209,6 +213,22 @@ class Switchboard:
         endpoint = self._endpoints.get(effect.key)
         if endpoint is not None and not endpoint.gone and not self.stopped:
             self._redialler.start(endpoint)
+
+    def _reopen(self, effect: ask.Reopen) -> None:
+        """Finish a session that the application had closed: what it sent before is still to be delivered."""
+        if self.dial_to is None or not effect.address:
+            log.error("a session that was closed before the recovery has no address; what was under way stays recorded")
+            return
+        endpoint = Endpoint(
+            self,
+            label=effect.address,
+            key=effect.key,
+            dial=self.dial_to(effect.address),
+            close_seconds=self.settings.close_seconds,
+        )
+        endpoint.only_drain()
+        self._endpoints[effect.key] = endpoint
+        self._redialler.start(endpoint)
 
     def _session_ended(self, effect: ask.SessionEnded) -> None:
         self._redialler.stop(effect.key)

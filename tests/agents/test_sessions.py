@@ -260,7 +260,10 @@ async def test_two_channels_between_the_same_processes_are_two() -> None:
         return raw
 
     async with (
-        serving(server, name) as url, client, session() as one, client.wrap(one.ws_connect(url)) as first,
+        serving(server, name) as url,
+        client,
+        session() as one,
+        client.wrap(one.ws_connect(url)) as first,
         client.wrap(one.ws_connect(url)) as second,
         client.wrap(one.ws_connect(url), name="third") as third,
     ):

@@ -68,6 +68,8 @@ class AiohttpTransport:
                 return data
             if message.type is WSMsgType.TEXT:
                 raise NotFrames("a text message")
+            if message.type is WSMsgType.ERROR and isinstance(message.data, aiohttp.WebSocketError):
+                raise NotFrames(f"what aiohttp refuses ({message.data})")
             if message.type not in (WSMsgType.PING, WSMsgType.PONG):
                 return None
             if self._on_control is not None:
@@ -152,6 +154,15 @@ class Dialling:
 
         return dial
 
+    def to(self, address: str) -> Dial:
+        """How to connect to ``address`` with nothing but it."""
+        url = URL(address)
+
+        async def dial(key: str) -> Transport:
+            return await self._dial(url, CIMultiDict(), key, None, {})
+
+        return dial
+
     async def close(self) -> None:
         """Close the session of our own, if there is one."""
         own, self._own = self._own, None
@@ -179,8 +190,17 @@ class Dialling:
                     url, headers=sent, max_msg_size=self._settings.message_bytes_max + CARRIER_SLACK_BYTES, **options
                 )
         except (aiohttp.ClientError, OSError, TimeoutError, RuntimeError, ValueError) as error:
-            raise DialFailed(f"{url}: {str(error) or type(error).__name__}") from error
+            raise DialFailed(f"{url.with_query(None)}: {_words(error)}") from error
         return AiohttpTransport(raw)
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, without the query of an address, which may hold a secret."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"HTTP {error.status}"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return str(error) or type(error).__name__
 
 
 def _connection_options(raw: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:

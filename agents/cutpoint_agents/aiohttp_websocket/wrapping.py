@@ -102,7 +102,9 @@ def _wrap_client(driver: Driver, dialling: Dialling, raw: aiohttp.ClientWebSocke
     close_seconds = close_seconds_of(raw, driver.settings.close_seconds)
     dial = dialling.of(raw)
     transport = AiohttpTransport(raw, on_control=lambda message: end.control(message))
-    end = driver.switchboard.open(transport, label=label, key=uuid4().hex, dial=dial, close_seconds=close_seconds)
+    end = driver.switchboard.open(
+        transport, label=label, key=uuid4().hex, dial=dial, address=str(url_of(raw)), close_seconds=close_seconds
+    )
     surface = WrappedClient(raw, end, **_manners(driver, raw))
     connection = end.connection
     assert connection is not None
