@@ -61,6 +61,11 @@ class PythonChild:
         self._command = (sys.executable, *arguments)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the latest process."""
+        return self._process.pid if self._process is not None else None
+
     def alive(self) -> bool:
         """Whether it runs now."""
         return self._process is not None and self._process.poll() is None
@@ -147,14 +152,17 @@ class Nursery:
                 child.start()
 
     def stop(self, *, grace_seconds: float = 3.0) -> None:
-        """End all children, youngest first; what does not end in time is killed."""
-        for child in reversed(self.children):
+        """End all children; what does not end in time is killed. etcd goes last: the coordinator takes leave of it."""
+        others = [child for child in self.children if child.kind != "etcd"]
+        for child in reversed(others):
             child.stop()
         deadline = time.monotonic() + grace_seconds
-        while any(child.alive() for child in self.children) and time.monotonic() < deadline:
+        while any(child.alive() for child in others) and time.monotonic() < deadline:
             time.sleep(0.01)
-        for child in self.children:
+        for child in others:
             child.kill()
+        for child in self.named("etcd"):
+            child.stop()
 
     def _note_death(self, child: Child) -> None:
         now = time.monotonic()

@@ -8,7 +8,6 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -101,8 +100,7 @@ def _run(options: Options, flights: tuple[Flight, ...], directory: Path, console
     progress = progress_on(console)
     try:
         supervisor = Supervisor(settings, flights, stage, progress)
-        with _terminated_as_interrupted():
-            ended = asyncio.run(supervisor.run())
+        ended = asyncio.run(_until_terminated(supervisor))
     finally:
         progress.close()
     comparison = compare(ended.tallies, answer(flights))
@@ -126,18 +124,22 @@ def _run(options: Options, flights: tuple[Flight, ...], directory: Path, console
     return Finding(report=report, comparison=comparison, ended=ended, picture=picture)
 
 
-@contextlib.contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does: all children are stopped."""
+async def _until_terminated(supervisor: Supervisor) -> Ended:
+    """Run; SIGTERM ends the run as Ctrl-C does, with all children stopped. Raises `KeyboardInterrupt` then."""
+    running = asyncio.ensure_future(supervisor.run())
+    terminated = asyncio.Event()
 
-    def interrupt(*_: object) -> None:
-        signal.raise_signal(signal.SIGINT)
+    def terminate() -> None:
+        terminated.set()
+        running.cancel()
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        return await running
+    except asyncio.CancelledError:
+        if terminated.is_set():
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _typical(points: tuple[PointRow, ...]) -> int | None:
