@@ -219,6 +219,7 @@ class Agent:
         When the application ends, so does the agent, without a last word to its peers: unless `leave` was called, the
         coordinator takes it for lost.
         """
+        self._begin()
         install(app, self.driver)
         app.on_shutdown.append(self._on_shutdown)
         try:
@@ -228,6 +229,7 @@ class Agent:
             await self._stop()
 
     async def __aenter__(self) -> Agent:
+        self._begin()
         try:
             await self._start()
         except BaseException:
@@ -241,7 +243,10 @@ class Agent:
         """Leave the computation if the program came to its end; a program that failed counts as lost."""
         try:
             if exc_type is None and not self._left:
-                await self.leave()
+                if self.driver.running:
+                    await self.leave()
+                else:
+                    log.warning("%s ends in the middle of a recovery and cannot leave; it counts as lost", self.name)
         finally:
             await self._stop()
 
@@ -256,11 +261,13 @@ class Agent:
     async def _on_shutdown(self, _app: web.Application) -> None:
         await self.driver.stop("the service ends")
 
-    async def _start(self) -> None:
+    def _begin(self) -> None:
         if self._started:
             raise UsageError(f"the agent {self.name} was started before; make a new one")
         self._started = True
         self._states.seal()
+
+    async def _start(self) -> None:
         if self._control is None:
             self.driver.step(CoordinatorSaid(message=_ADMITTED_BY_NOBODY))
             return

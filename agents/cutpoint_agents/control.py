@@ -190,7 +190,7 @@ async def _send_all(connection: aiohttp.ClientWebSocketResponse, outbox: asyncio
 def check_url(url: str) -> str:
     """``url`` without a trailing slash. Raises `ConfigurationError` unless it is one of a coordinator."""
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(str(url))
         sound = parts.scheme in ("http", "https", "ws", "wss") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         sound = False

@@ -254,7 +254,7 @@ class Endpoint:
         if self.closed:
             return False
         close = Close(code=code, reason=reason)
-        self.send(close)
+        _ = self.send(close)
         self.sent_close = close
         self.wake_receiver()
         self.wake_senders()

@@ -41,12 +41,16 @@ async def test_a_handler_that_returns_closes_the_session() -> None:
         await ws.receive()
         ws.send_str("done")
 
-    async with serving(server, handled(server, one_word)) as url, client, session() as one:
-        async with client.wrap(one.ws_connect(url)) as ws:
-            await ws.send_str("x")
-            assert await ws.receive_str() == "done"
-            message = await ws.receive()
-            assert (message.type, message.data) == (WSMsgType.CLOSE, 1000)
+    async with (
+        serving(server, handled(server, one_word)) as url,
+        client,
+        session() as one,
+        client.wrap(one.ws_connect(url)) as ws,
+    ):
+        await ws.send_str("x")
+        assert await ws.receive_str() == "done"
+        message = await ws.receive()
+        assert (message.type, message.data) == (WSMsgType.CLOSE, 1000)
 
 
 async def test_a_handler_that_fails_closes_the_session_with_1011() -> None:
@@ -56,11 +60,15 @@ async def test_a_handler_that_fails_closes_the_session_with_1011() -> None:
         await ws.receive()
         raise LookupError("the user's own")
 
-    async with serving(server, handled(server, fail)) as url, client, session() as one:
-        async with client.wrap(one.ws_connect(url)) as ws:
-            await ws.send_str("x")
-            message = await asyncio.wait_for(ws.receive(), 3)
-            assert (message.type, message.data, message.extra) == (WSMsgType.CLOSE, 1011, "the handler failed")
+    async with (
+        serving(server, handled(server, fail)) as url,
+        client,
+        session() as one,
+        client.wrap(one.ws_connect(url)) as ws,
+    ):
+        await ws.send_str("x")
+        message = await asyncio.wait_for(ws.receive(), 3)
+        assert (message.type, message.data, message.extra) == (WSMsgType.CLOSE, 1011, "the handler failed")
 
 
 async def test_an_async_with_around_the_bare_client_closes_the_session() -> None:
@@ -74,7 +82,7 @@ async def test_an_async_with_around_the_bare_client_closes_the_session() -> None
 
     async with serving(server, handled(server, handler)) as url, client, session() as one:
         async with one.ws_connect(url) as raw:
-            client.wrap(raw).send_str("kept")
+            _ = client.wrap(raw).send_str("kept")
         await until(lambda: ended)
     assert (got, ended) == (["kept"], [1000])
 

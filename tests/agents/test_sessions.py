@@ -165,7 +165,7 @@ async def test_small_messages_of_one_loop_turn_share_a_frame() -> None:
 
         writer.send_frame = counted
         for number in range(100):
-            ws.send_str(f"message {number}")
+            _ = ws.send_str(f"message {number}")
         await until(lambda: len(got) == 101)
         assert len(frames) <= 2
 
@@ -178,7 +178,7 @@ async def test_an_acceptor_may_speak_first() -> None:
         await raw.prepare(request)
         ws = server.wrap(raw)
         await ws.send_str("welcome")
-        ws.send_str("to")
+        _ = ws.send_str("to")
         await ws.send_str("the club")
         return raw
 
@@ -287,5 +287,5 @@ def test_settings_that_cannot_be_meant_are_refused() -> None:
         {"stop_seconds": float("inf")},
     ):
         with pytest.raises(ConfigurationError, match="must be a number above 0"):
-            Settings(**bad)  # type: ignore[arg-type]
+            Settings(**bad)
     assert IMPATIENT.window_messages == 256
