@@ -95,6 +95,9 @@ class AgentsEndpoint:
                     raise ProtocolViolation("the agent said Join twice; its connection is closed")
                 if not link.ending:
                     driver.said(connection, message)
+        except ProtocolViolation:
+            writer.cancel()  # the last word is what was wrong
+            raise
         finally:
             driver.lost(connection)
             link.end("")

@@ -18,7 +18,7 @@ from cutpoint.names import CutNumber
 from cutpoint.protocol.certificate import Certificate
 from cutpoint.protocol.consistency import recheck
 from cutpoint.protocol.messages import PartSummary
-from cutpoint.store import Backend, Manifest, Part, PointReport, VerifyReport, read_part, summarise, verify
+from cutpoint.store import Backend, Manifest, Part, PointReport, VerifyReport, part_name, read_part, summarise, verify
 from cutpoint_coordinator.answers import VerifiedPoint, VerifyAnswer
 
 READERS = 4
@@ -39,8 +39,11 @@ def check_parts(backend: Backend, computation: str, parts: tuple[PartSummary, ..
 
 
 def _check_part(backend: Backend, computation: str, summary: PartSummary) -> str:
+    name = part_name(summary.object)
     try:
-        part = read_part(backend, summary.object, bytes_max=summary.bytes)
+        if (bytes_found := backend.size(name)) not in (None, summary.bytes):
+            return f"{summary.process}: object {name} is {bytes_found} bytes long, it reported {summary.bytes}"
+        part = read_part(backend, summary.object)
     except CutpointError as error:
         return f"{summary.process}: {error}"
     if part.computation != computation:

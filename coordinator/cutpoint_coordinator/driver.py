@@ -220,7 +220,9 @@ class Driver:
             effect = await self._writes.get()
             transaction = Transaction(request=effect.request, puts=effect.puts, deletes=effect.deletes)
             give_up_at = self._loop.time() + self._settings.registry_patience_seconds
-            while not await self._commit(transaction, give_up_at):
+            while True:
+                if await self._commit(transaction, give_up_at):
+                    break
                 await asyncio.sleep(RETRY_SECONDS)
             self.step(was.LedgerWritten(now=self._now(), request=effect.request))
 
