@@ -58,6 +58,8 @@ def test_columns_may_come_in_any_order_and_after_a_byte_order_mark(tmp_path: Pat
         (f"{HEADER}\n{ROW.replace('227', '-1')}", "line 2, column air_minutes says '-1'"),
         (f"{HEADER}\n{ROW.replace('227', '²')}", "line 2, column air_minutes says '²'"),
         (f"{HEADER}\n{ROW.replace('2013-01-01T', '1 January ')}", "line 2, column departure says '1 January 05:17'"),
+        (f"{HEADER}\n{ROW.replace('01-01', '02-30')}", "line 2, column departure says '2013-02-30T05:17'"),
+        (f"{HEADER}\n{ROW.replace('01-01', 'W01-1')}", "line 2, column departure says '2013-W01-1T05:17'"),
         (f"{HEADER}\n{ROW.replace('N14228', '')}", "line 2, column tailnum says ''"),
         (f"{HEADER}\n{ROW.replace('EWR', '../x')}", "line 2, column origin says '../x'"),
         (f"{HEADER}\n{ROW.replace('IAH', 'Houston')}", "line 2, column dest says 'Houston'"),
