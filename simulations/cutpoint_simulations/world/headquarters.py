@@ -14,36 +14,60 @@ import msgspec
 from cutpoint.names import CutNumber
 from cutpoint.protocol import coordinator_effects as ask
 from cutpoint.protocol import coordinator_events as was
+from cutpoint.protocol.certificate import Certificate
 from cutpoint.protocol.coordination import Coordination
 from cutpoint.protocol.coordinator_effects import Effect
 from cutpoint.protocol.coordinator_events import Event
-from cutpoint.protocol.desk import Policy
 from cutpoint.protocol.ledger import Ledger, RecoveryPoint, from_records
-from cutpoint.protocol.messages import ToAgent
+from cutpoint.protocol.messages import PartSummary, ToAgent
+from cutpoint.protocol.safeguards import Safeguards
 from cutpoint_simulations.world.participant import Disk
 
 
-@dataclasses.dataclass(kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a store holds of one recovery point: the certificate, and the evidence that it is about."""
+
+    point: RecoveryPoint
+    certificate: Certificate
+    parts: tuple[PartSummary, ...]
+
+
 class Durable:
     """What outlives every process: registry, parts, manifests, and the points in the order of their publishing."""
 
-    registry: dict[str, bytes] = dataclasses.field(default_factory=dict)
-    disk: Disk = dataclasses.field(default_factory=Disk)
-    manifests: dict[CutNumber, RecoveryPoint] = dataclasses.field(default_factory=dict)
-    published: list[RecoveryPoint] = dataclasses.field(default_factory=list)
+    def __init__(self) -> None:
+        self.disk = Disk()
+        self.manifests: dict[CutNumber, Manifest] = {}
+        self.published: list[RecoveryPoint] = []
+        self._registry: dict[str, bytes] = {}
+        self._ledger: Ledger | None = None
 
     def ledger(self) -> Ledger:
         """What the registry says."""
-        return from_records(self.registry, computation="world")
+        if self._ledger is None:
+            self._ledger = from_records(self._registry, computation="world")
+        return self._ledger
+
+    def write(self, effect: ask.WriteLedger) -> None:
+        """One transaction of the registry."""
+        before = self.ledger().points
+        for key in effect.deletes:
+            self._registry.pop(key, None)
+        self._registry.update(effect.puts)
+        self._ledger = None
+        for key, value in effect.puts:
+            if key.startswith("points/"):
+                point = msgspec.json.decode(value, type=RecoveryPoint)
+                if point.cut not in before:
+                    self.published.append(point)
 
 
 class Headquarters:
     """One life of the coordinator. ``lines`` are its control connections: what it has said and nobody heard yet."""
 
-    def __init__(self, *, life: int, durable: Durable, deadline_seconds: float = 10.0) -> None:
-        self.core = Coordination(
-            leader=f"leader{life}", store="memory:", policy=Policy(deadline_seconds=deadline_seconds)
-        )
+    def __init__(self, *, life: int, durable: Durable, safeguards: Safeguards) -> None:
+        self.core = Coordination(leader=f"leader{life}", store="memory:", safeguards=safeguards)
         self.durable = durable
         self.lines: dict[int, deque[ToAgent]] = {}
         self.closing: dict[int, None] = {}
@@ -79,7 +103,7 @@ class Headquarters:
         effect = self.to_do.popleft()
         match effect:
             case ask.WriteLedger():
-                self._write(effect)
+                self.durable.write(effect)
                 self.step(was.LedgerWritten(now=0.0, request=effect.request))
             case ask.CheckParts():
                 missing = tuple(
@@ -87,21 +111,12 @@ class Headquarters:
                 )
                 self.step(was.PartsChecked(now=0.0, cut=effect.cut, complaints=missing))
             case ask.WriteManifest():
-                self.durable.manifests.setdefault(effect.point.cut, effect.point)
+                manifest = Manifest(point=effect.point, certificate=effect.certificate, parts=effect.parts)
+                self.durable.manifests.setdefault(effect.point.cut, manifest)
                 digest = f"sha256:{effect.point.cut:064x}"
                 self.step(was.ManifestWritten(now=0.0, cut=effect.point.cut, digest=digest, bytes=1, created="now"))
             case ask.FindManifest():
-                self.step(was.ManifestFound(now=0.0, cut=effect.cut, point=self.durable.manifests.get(effect.cut)))
+                found = self.durable.manifests.get(effect.cut)
+                self.step(was.ManifestFound(now=0.0, cut=effect.cut, point=found.point if found else None))
             case _:
                 raise AssertionError(f"{type(effect).__name__} was queued by mistake")
-
-    def _write(self, effect: ask.WriteLedger) -> None:
-        before = set(self.durable.ledger().points)
-        for key in effect.deletes:
-            self.durable.registry.pop(key, None)
-        self.durable.registry.update(effect.puts)
-        for key, value in effect.puts:
-            if key.startswith("points/"):
-                point = msgspec.json.decode(value, type=RecoveryPoint)
-                if point.cut not in before:
-                    self.durable.published.append(point)

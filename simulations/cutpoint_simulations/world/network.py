@@ -55,6 +55,7 @@ class Network:
 
     def __init__(self) -> None:
         self.wires: dict[int, Wire] = {}
+        self._of: dict[str, dict[int, Wire]] = {}
         self._next = 1
 
     def connect(self, client: str, server: str, *, fifo: bool) -> Wire:
@@ -69,16 +70,20 @@ class Network:
             back=Line(to=client, number=number, fifo=fifo),
         )
         self.wires[number] = wire
+        for end in (client, server):
+            self._of.setdefault(end, {})[number] = wire
         return wire
 
     def of(self, process: str) -> list[Wire]:
-        """The living connections of a process."""
-        return [wire for wire in self.wires.values() if process in (wire.client, wire.server)]
+        """The living connections of a process, the oldest first."""
+        return list(self._of.get(process, {}).values())
 
     def drop(self, number: int) -> Wire | None:
         """The connection breaks: what was under way on it is lost."""
         wire = self.wires.pop(number, None)
         if wire is not None:
+            for end in (wire.client, wire.server):
+                del self._of[end][number]
             wire.alive = False
             wire.forth.frames.clear()
             wire.back.frames.clear()

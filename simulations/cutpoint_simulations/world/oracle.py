@@ -1,25 +1,104 @@
 """Is a recovery point what it says? Judged by the histories of the accounts, which no core ever sees.
 
 For a cut to be consistent (Chandy & Lamport 1985, section 3) every message that was received inside it was sent inside
-it; and its channels hold exactly the messages sent and not received inside it. Money is conserved besides.
+it; and its channels hold exactly the messages sent and not received inside it. Money is conserved besides. The
+certificate in the manifest must hold for the stored evidence, and the stored parts must be what it counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from cutpoint.names import CutNumber
+from cutpoint.protocol.consistency import recheck
 from cutpoint.protocol.ledger import RecoveryPoint
 from cutpoint.protocol.messages import SessionRecord
-from cutpoint_simulations.world.participant import Disk
+from cutpoint_simulations.world.headquarters import Durable, Manifest
+from cutpoint_simulations.world.participant import Disk, StoredPart
+
+CHECKS: Mapping[str, str] = {
+    "durable": "every part of a recovery point is on the disk, and its manifest in the store, when it is published",
+    "told": "nobody is told of a recovery point that the registry does not have",
+    "numbers": "the number of a cut is used once",
+    "certificate": "the certificate in the manifest holds for the evidence, and counts what the parts hold",
+    "orphans": "what was received inside the cut was sent inside it",
+    "doubled": "nothing is received twice inside the cut, or received and in-flight",
+    "in-flight": "the channels hold exactly what was sent and not received inside the cut",
+    "money": "what all accounts and channels hold is what was there at the start",
+}
+"""What is checked of every recovery point, by the name that a `Violation` carries."""
 
 
 class Violation(AssertionError):
-    """A recovery point is not a consistent cut."""
+    """A recovery point is not a consistent cut. ``check`` is one of `CHECKS`."""
+
+    def __init__(self, check: str, cut: int, what: str) -> None:
+        assert check in CHECKS, f"no such check: {check}"
+        super().__init__(f"{check}: cut {cut}: {what}")
+        self.check = check
 
 
-def judge(point: RecoveryPoint, points: Mapping[CutNumber, RecoveryPoint], disk: Disk, *, opening_balance: int) -> int:
-    """The number of in-flight messages of a recovery point; Violation if it is none.
+class _Judged(Protocol):
+    """What the oracle sees of a world."""
+
+    durable: Durable
+    opening_balance: int
+    told: list[tuple[str, CutNumber]]
+
+
+class Oracle:
+    """Judges each recovery point of a world once, when it is published. ``in_flight`` counts over all of them."""
+
+    def __init__(self, world: _Judged) -> None:
+        self.in_flight = 0
+        self.judged = 0
+        self._told = 0
+        self._world = world
+        self._points: dict[CutNumber, RecoveryPoint] = {}
+
+    def judge(self) -> None:
+        """Judge what is new. Violation if it is no recovery point."""
+        durable = self._world.durable
+        for name, cut in self._world.told[self._told :]:
+            if cut not in durable.ledger().points:
+                raise Violation("told", cut, f"{name} takes it for a recovery point")
+            self._told += 1
+        for point in durable.published[self.judged :]:
+            if point.cut in self._points or point.cut in durable.ledger().abandoned:
+                raise Violation("numbers", point.cut, "this number was used before")
+            self._points[point.cut] = point
+            judge_manifest(point, durable.manifests.get(point.cut), durable.disk)
+            self.in_flight += judge_history(
+                point, self._points, durable.disk, opening_balance=self._world.opening_balance
+            )
+            self.judged += 1
+
+
+def judge_manifest(point: RecoveryPoint, manifest: Manifest | None, disk: Disk) -> None:
+    """Everything is durable, and the certificate is what the parts say. Violation if not."""
+    cut = point.cut
+    if manifest is None:
+        raise Violation("durable", cut, "there is no manifest")
+    if missing := [name for name, digest in point.members.items() if digest not in disk]:
+        raise Violation("durable", cut, f"the parts of {missing} are not on the disk")
+    if complaints := recheck(manifest.certificate, manifest.parts):
+        raise Violation("certificate", cut, "; ".join(complaint.complaint for complaint in complaints))
+    certificate = manifest.certificate
+    if (certificate.cut, certificate.parts) != (cut, point.members):
+        raise Violation("certificate", cut, "it is about another cut, or other parts")
+    stored = [disk[digest] for digest in point.members.values()]
+    recorded = sum(
+        len(session.incoming_in_flight) + len(session.outgoing_in_flight) for p in stored for session in p.sessions
+    )
+    if not certificate.in_flight == point.in_flight == recorded:
+        raise Violation("certificate", cut, f"it counts {certificate.in_flight} in-flight, the parts hold {recorded}")
+
+
+def judge_history(
+    point: RecoveryPoint, points: Mapping[CutNumber, RecoveryPoint], disk: Disk, *, opening_balance: int
+) -> int:
+    """The number of in-flight payments of a recovery point; Violation if it is none.
 
     ``points`` are all recovery points: whoever has left since one of its ancestors counts with the last part it gave.
     """
@@ -27,18 +106,21 @@ def judge(point: RecoveryPoint, points: Mapping[CutNumber, RecoveryPoint], disk:
     sent = [name for part in parts for name in sorted(part.account.sent)]
     received = [name for part in parts for name in sorted(part.account.received)]
     in_flight = [name for part in parts for session in part.sessions for name in _messages(session)]
-    where = f"cut {point.cut}"
     if orphans := sorted(set(received) - set(sent)):
-        raise Violation(f"{where}: received and not sent: {orphans}")
-    if len(received) != len(set(received)):
-        raise Violation(f"{where}: received twice")
+        raise Violation("orphans", point.cut, f"received and not sent: {orphans}")
+    if len(received) != len(set(received)) or set(received) & set(in_flight):
+        raise Violation("doubled", point.cut, f"{len(received)} received, {len(in_flight)} in-flight")
     expected = sorted(set(sent) - set(received))
     if sorted(in_flight) != expected:
-        raise Violation(f"{where}: in-flight {sorted(in_flight)}, sent and not received {expected}")
+        raise Violation("in-flight", point.cut, f"{sorted(in_flight)}, sent and not received {expected}")
+    _judge_money(point, parts, in_flight, opening_balance)
+    return len(in_flight)
+
+
+def _judge_money(point: RecoveryPoint, parts: list[StoredPart], in_flight: list[str], opening_balance: int) -> None:
     money = sum(part.account.balance for part in parts) + sum(map(amount, in_flight))
     if money != opening_balance * len(parts):
-        raise Violation(f"{where}: {money} in all accounts and channels, {opening_balance * len(parts)} expected")
-    return len(in_flight)
+        raise Violation("money", point.cut, f"{money} in accounts and channels, not {opening_balance * len(parts)}")
 
 
 def _digests(point: RecoveryPoint, points: Mapping[CutNumber, RecoveryPoint]) -> list[str]:

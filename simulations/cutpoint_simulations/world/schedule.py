@@ -10,16 +10,15 @@ import dataclasses
 import random
 from collections.abc import Callable
 
-from cutpoint_simulations.world.oracle import judge
-from cutpoint_simulations.world.world import HEADQUARTERS, OPENING_BALANCE, Action, World
+from cutpoint_simulations.world.healing import NoProgress, heal, settle
+from cutpoint_simulations.world.oracle import Oracle
+from cutpoint_simulations.world.topology import Topology, drawn
+from cutpoint_simulations.world.world import HEADQUARTERS, Action, World
 
+__all__ = ["NoProgress", "Odds", "Outcome", "Schedule", "numbered"]
 
 PROCESSES_MAX = 10
 """Nobody joins a schedule that has as many processes, so that the counts say what they say."""
-
-
-class NoProgress(AssertionError):
-    """Everything has healed, and yet no cut is published."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +37,19 @@ class Odds:
     unordered: float = 0.4
     hold_turn: float = 0.2
 
+    def among(self, processes: int) -> Odds:
+        """As often in the time in which every process acts once, however many there are: 10 or fewer are the measure.
+
+        Connections break as often as before, because there are more of them.
+        """
+        share = min(1.0, 10 / processes)
+        rare = ("interval", "deadline", "kill", "kill_coordinator", "lose_part", "join", "leave")
+        return dataclasses.replace(self, **{name: getattr(self, name) * share for name in rare})
+
+
+CALM = Odds(deadline=0.0003, kill=0.0005, kill_coordinator=0.0003, break_connection=0.005)
+"""Seldom enough that most cuts come through, with many messages under way."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -52,24 +64,37 @@ class Outcome:
 
 
 class Schedule:
-    """One run of a world. ``processes`` exist at the start; ``steps`` is the length of the safety phase."""
+    """One run of a world. ``processes`` exist at the start; ``steps`` is the length of the safety phase.
 
-    def __init__(self, *, seed: int, processes: int, steps: int, odds: Odds | None = None) -> None:
+    With a ``topology`` its sessions are open, and there is a recovery point, before anything fails; without one
+    everybody has to join and connect in the midst of it.
+    """
+
+    def __init__(
+        self, *, seed: int, processes: int, steps: int, odds: Odds | None = None, topology: Topology | None = None
+    ) -> None:
         self.seed = seed
         self.odds = odds if odds is not None else Odds()
-        self.world = World(names=tuple(f"p{i}" for i in range(processes)))
+        names = topology.names if topology is not None else tuple(f"p{i}" for i in range(processes))
+        self.world = World(names=names)
+        self.oracle = Oracle(self.world)
         self._random = random.Random(seed)
+        self._topology = topology
         self._steps_planned = steps
         self._steps = 0
         self._joined = 0
-        self._judged = 0
-        self._in_flight = 0
 
     def run(self) -> Outcome:
         """Both phases; an AssertionError if anything is wrong."""
-        while self._steps < self._steps_planned:
-            self._chaos()
-        self._heal()
+        try:
+            if self._topology is not None:
+                self._establish(self._topology)
+            for _ in range(self._steps_planned):
+                self._chaos()
+            heal(self.world, self._random, self._apply)
+        except AssertionError as failure:
+            failure.add_note(f"in the schedule of seed {self.seed}, after {self._steps} steps")
+            raise
         durable = self.world.durable
         ledger = durable.ledger()
         return Outcome(
@@ -78,19 +103,27 @@ class Schedule:
             published=len(durable.published),
             abandoned=len(ledger.abandoned),
             recoveries=len(ledger.recoveries),
-            in_flight=self._in_flight,
+            in_flight=self.oracle.in_flight,
         )
 
     def _apply(self, action: Action) -> None:
         self.world.apply(action)
         self._steps += 1
-        published = self.world.durable.published
-        if self._judged == len(published):
-            return
-        points = {point.cut: point for point in published}
-        for point in published[self._judged :]:
-            self._in_flight += judge(point, points, self.world.durable.disk, opening_balance=OPENING_BALANCE)
-            self._judged += 1
+        self.oracle.judge()
+
+    def _establish(self, topology: Topology) -> None:
+        """Everybody joins, the sessions are opened, and a first cut is published while everybody pays."""
+        settle(self.world, self._random, self._apply)
+        for edge in topology.edges:
+            self._apply(Action(edge.opener, "open", key=edge.acceptor, index=int(not edge.fifo)))
+        settle(self.world, self._random, self._apply)
+        for _ in range(2):
+            for name in topology.names:
+                payments = [action for action in self.world.wishes(name) if action.kind == "send"]
+                if payments:
+                    self._apply(self._detailed(self._random.choice(payments)))
+        self._apply(Action(HEADQUARTERS, "interval"))
+        heal(self.world, self._random, self._apply)
 
     def _chaos(self) -> None:
         if (fault := self._fault()) is not None:
@@ -179,32 +212,15 @@ class Schedule:
         if len(candidates) > 2 and self.seed % 2 == 0:
             self.world.leave(self._random.choice(candidates))
 
-    # ------------------------------------------------------------------------------------------------- progress
 
-    def _heal(self) -> None:
-        """Nothing fails any more: let everything settle, then demand a recovery point."""
-        for _ in range(4):
-            self._settle()
-            if not self.world.durable.published:
-                self._apply(Action(HEADQUARTERS, "recover"))
-                self._settle()
-            before = len(self.world.durable.published)
-            self._apply(Action(HEADQUARTERS, "interval"))
-            self._settle()
-            if len(self.world.durable.published) > before:
-                return
-        raise NoProgress(f"seed {self.seed}: {self.world.describe()}")
+def numbered(seed: int, *, processes: int = 10, steps: int = 400) -> Schedule:
+    """Schedule number ``seed`` of a series with up to ``processes`` processes, or exactly so many if more than 10.
 
-    def _settle(self) -> None:
-        limit = self._steps + 3000 * (2 + len(self.world.participants) + len(self.world.dead))
-        while self._steps < limit:
-            actors = [*self.world.participants, *self.world.dead, HEADQUARTERS]
-            self._random.shuffle(actors)
-            busy = False
-            for actor in actors:
-                if actions := self.world.enabled(actor):
-                    busy = True
-                    self._apply(self._random.choice(actions))
-            if not busy:
-                return
-        raise NoProgress(f"seed {self.seed}: it does not come to rest: {self.world.describe()}")
+    Of four in turn one starts cold among many faults, one cold and calm, two with everything established.
+    """
+    size = 2 + seed % (processes - 1) if processes <= PROCESSES_MAX else processes
+    calm = seed // 2 % 2 == 1 or processes > PROCESSES_MAX
+    established = seed // 4 % 2 == 1 or processes > PROCESSES_MAX
+    topology = drawn(random.Random(seed), size) if established else None
+    odds = (CALM if calm else Odds()).among(size)
+    return Schedule(seed=seed, processes=size, steps=steps, odds=odds, topology=topology)

@@ -12,7 +12,8 @@ from collections import deque
 from cutpoint.names import CutNumber, ProcessName
 from cutpoint.protocol import coordinator_events as told
 from cutpoint.protocol import events as was
-from cutpoint.protocol.messages import Join
+from cutpoint.protocol.messages import Join, Published
+from cutpoint.protocol.safeguards import Safeguards
 from cutpoint_simulations.world.headquarters import Durable, Headquarters
 from cutpoint_simulations.world.network import Network, Wire
 from cutpoint_simulations.world.participant import Participant
@@ -35,14 +36,20 @@ class Action:
 
 
 class World:
-    """``names`` are the processes that exist from the start; others may join."""
+    """``names`` are the processes that exist from the start; others may join.
 
-    def __init__(self, *, names: tuple[str, ...]) -> None:
+    ``told`` are all processes that have heard of a recovery point, with its number. ``safeguards`` are for ablations.
+    """
+
+    def __init__(self, *, names: tuple[str, ...], safeguards: Safeguards | None = None) -> None:
+        self.opening_balance = OPENING_BALANCE
         self.network = Network()
         self.durable = Durable()
         self.participants: dict[str, Participant] = {}
         self.dead: dict[str, None] = {}
         self.headquarters: Headquarters | None = None
+        self.told: list[tuple[str, CutNumber]] = []
+        self._safeguards = safeguards or Safeguards()
         self._lives = 0
         self._control = 0
         self._messages = 0
@@ -75,7 +82,7 @@ class World:
     def start_headquarters(self) -> None:
         """A new life of the coordinator, which starts from the registry."""
         self._lives += 1
-        self.headquarters = Headquarters(life=self._lives, durable=self.durable)
+        self.headquarters = Headquarters(life=self._lives, durable=self.durable, safeguards=self._safeguards)
 
     def kill_headquarters(self) -> None:
         """kill -9 of the coordinator."""
@@ -168,7 +175,7 @@ class World:
     def _can_redial(self, participant: Participant, key: str) -> bool:
         session = participant.core.session(key)
         target = self.participants.get(session.address) if session is not None else None
-        return session is None or target is not None and target.core.phase == "running"
+        return session is None or (target is not None and target.core.phase == "running")
 
     def _released(self, name: str) -> bool:
         member = self.durable.ledger().members.members.get(ProcessName(name))
@@ -228,6 +235,8 @@ class World:
             case "hear":
                 assert self.headquarters is not None
                 message = self.headquarters.lines[participant.control].popleft()
+                if isinstance(message, Published):
+                    self.told.append((participant.name, message.cut))
                 participant.step(was.CoordinatorSaid(message=message))
             case "disconnected":
                 self._drop_control(participant)
@@ -307,7 +316,7 @@ class World:
             headquarters.step(told.AgentSaid(now=0.0, connection=connection, message=message))
 
     def leave(self, name: str) -> None:
-        """A process asks to leave for good and closes what it has open; it goes when a recovery point has it released."""
+        """A process asks to leave for good, and closes what it has open; it goes when a recovery point releases it."""
         participant = self.participants[name]
         participant.leaving = True
         participant.step(was.LeaveRequested())
