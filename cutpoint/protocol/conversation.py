@@ -73,8 +73,8 @@ class Conversation:
             confirmed = self._confirmed(session) if frame.cut <= self._identity.cut else []
             return [*confirmed, *transmit(session), *self._wake_senders(session)]
         if isinstance(frame, Welcome) and not session.name:
-            self._handshakes.learn_name(session, frame)
-            effects = self._hold_or_act(session, frame)
+            effects = self._handshakes.learn_name(session, frame)
+            effects += self._hold_or_act(session, frame)
             return effects + self._recorder.try_to_record()
         return self._hold_or_act(session, frame)
 
@@ -138,7 +138,7 @@ class Conversation:
                 return effects + self._violated(session, violation)
         if session.connection is not None:
             session.held.extend(held)
-        return effects
+        return effects + self.end_if_finished(session)
 
     def _violated(self, session: Session, violation: ProtocolViolation) -> list[Effect]:
         if session.connection is None:
@@ -166,8 +166,13 @@ class Conversation:
         return self._handshakes.confirm(session)
 
     def end_if_finished(self, session: Session) -> list[Effect]:
-        """The acceptor says when a session is over: both ends closed, and both applications have had everything."""
+        """The acceptor says when a session is over: both ends closed, and both applications have had everything.
+
+        While the open cut waits for the initiator's marker it is not over: the initiator would forget the marker.
+        """
         if session.initiator or not session.finished or session.phase not in ("open", "interrupted"):
+            return []
+        if self._recorder.awaits_marker(session):
             return []
         return self._handshakes.end(session)
 

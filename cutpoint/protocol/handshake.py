@@ -97,18 +97,31 @@ class Handshakes:
         """Sessions of ours that nobody has answered yet: recording waits for them."""
         return tuple(s for s in self.sessions.values() if s.initiator and s.opening and not s.name)
 
-    def learn_name(self, session: Session, frame: Welcome) -> None:
+    def learn_name(self, session: Session, frame: Welcome) -> list[Effect]:
         """Know the peer, and be the restored session of that name if there is one. Nothing flows yet."""
         if frame.version != PROTOCOL_VERSION:
             raise ProtocolViolation(
                 f"{frame.process} speaks protocol version {frame.version}, this process {PROTOCOL_VERSION}"
             )
+        effects = self._outlived(frame.session)
         session.name, session.peer, session.peer_life = frame.session, frame.process, frame.life
         session.outgoing.limit = frame.limit
         if (dormant := self._dormant(frame.session)) is not None:
             dormant.advance("reopen")
             del self.sessions[dormant.key]
             session.adopt(dormant)
+        return effects
+
+    def _outlived(self, name: SessionName) -> list[Effect]:
+        """A name is given again only when a recovery point holds the end of the session that had it: forget that."""
+        former = next((s for s in self.sessions.values() if s.name == name and not s.dormant), None)
+        if former is None:
+            return []
+        if not (former.outgoing.closed and former.incoming.closed):
+            raise ProtocolViolation(f"the name {name} was given again while the session that has it is open")
+        effects = self.ended(former)
+        self.forget((former.key,))
+        return effects
 
     def welcomed(self, session: Session, frame: Welcome) -> list[Effect]:
         """The acceptor has answered, and nothing in the answer is news from after our cut."""
@@ -207,7 +220,8 @@ class Handshakes:
         effects: list[Effect] = []
         if session.connection is not None:
             effects += self._detach(session, "the session moved to another connection")
-        session.outgoing.resume(hello.arrived)
+        if hello.session:
+            session.outgoing.resume(hello.arrived)
         session.outgoing.limit = max(session.outgoing.limit, hello.limit)
         self._accepting.discard(connection)
         self._attach(session, connection)
