@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from cutpoint.errors import CutpointError, PeerWithoutAgent, RolledBack, UsageError
 from cutpoint.protocol.events import MessageWanted
-from cutpoint.protocol.messages import Close, Payload
+from cutpoint.protocol.messages import Close, InFlight, Payload
 from cutpoint_agents.backoff import Backoff
 from cutpoint_agents.transport import Dial
-from cutpoint_agents.turns import current_task
+from cutpoint_agents.turns import OpenTurn, current_task
 
 if TYPE_CHECKING:
     from cutpoint_agents.connection import Connection
@@ -201,25 +201,39 @@ class Endpoint:
             await self._wait_receiver()
 
     def take_now(self) -> Payload | None:
-        """End the turn before, and take the next message if it is there and turns are given out."""
-        turns = self._turns
-        outer = turns.before_receive(self)
-        key = self.key
+        """End the turn before, and take the next message if it is there and turns are given out.
+
+        While no cut waits for turns to end, the turn of the message before simply goes on with the next one.
+        """
+        turns, process, key = self._turns, self._board.process, self.key
+        turn = turns.current()
+        if turn is not None and turn.owner is not self and turn.owner.turns_over:
+            turns.end(turn)
+            turn = None
         if key is None or self.rolled_back or self.sent_close is not None:
-            return None
-        number = turns.fresh() if outer is None else outer.number
-        message = self._board.process.take(key, number)
+            message = None
+        elif turn is not None and turn.owner is self and process.holding:
+            turns.end(turn)
+            turn = None
+            message = process.take(key, turns.fresh())
+        else:
+            message = process.take(key, turns.fresh() if turn is None else turn.number)
+        return self._taken(key or "", message, turn)
+
+    def _taken(self, key: str, message: InFlight | None, turn: OpenTurn | None) -> Payload | None:
+        """Begin or end what goes with the message: its turn, or the channel's end."""
+        close = message.payload if message is not None and type(message.payload) is Close else None
+        if (message is None or close is not None) and turn is not None and turn.owner is self:
+            self._turns.end(turn)
         if message is None:
             return None
-        connection = self.connection
-        if connection is not None:
+        if close is not None:
+            self._close_taken(key, close)
+        elif turn is None:
+            self._turns.began(self._turns.last, self)
+        if (connection := self.connection) is not None:
             connection.wake()
-        payload = message.payload
-        if type(payload) is Close:
-            self._close_taken(key, payload)
-        elif outer is None:
-            turns.began(number, self)
-        return payload
+        return message.payload
 
     def _close_taken(self, key: str, close: Close) -> None:
         """The other end's last word was handed over; it may be all that the session's end was waiting for."""

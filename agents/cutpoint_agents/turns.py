@@ -56,11 +56,11 @@ EXPLICIT: Owner = _Explicit()
 
 
 class Turns:
-    """All open turns of one agent. ``step`` gives an event to the core."""
+    """All open turns of one agent. ``step`` gives an event to the core; ``last`` is the last number given out."""
 
     def __init__(self, step: Callable[[TurnEnded | TurnWanted], None]) -> None:
         self._step = step
-        self._last: Turn = 0
+        self.last: Turn = 0
         self._by_task: dict[AnyTask, OpenTurn | None] = {}
         self._by_number: dict[Turn, OpenTurn] = {}
         self._waiting: list[asyncio.Future[None]] = []
@@ -81,8 +81,8 @@ class Turns:
 
     def fresh(self) -> Turn:
         """A number for a turn that is about to begin."""
-        self._last += 1
-        return self._last
+        self.last += 1
+        return self.last
 
     def began(self, number: Turn, owner: Owner) -> None:
         """The core has opened this turn for the running task."""

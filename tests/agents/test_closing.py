@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from aiohttp import WSMsgType, web
 
+from cutpoint_agents import Settings
 from tests.agents.rig import Handler, lonely, receiving, serving, session, until
 
 
@@ -137,8 +139,15 @@ async def test_a_close_gives_up_on_a_peer_that_never_answers() -> None:
         never.set()
 
 
+def idle(board: Any) -> bool:
+    return not board._endpoints and not board._connections
+
+
 async def test_nothing_stays_open_after_a_hundred_sessions() -> None:
-    server, client = lonely("server"), lonely("client")
+    server, client = lonely("server", settings=Settings()), lonely("client", settings=Settings())
+    redials: list[Any] = []
+    board: Any = client.driver.switchboard
+    board._redialler.start = redials.append
     got: list[str] = []
     async with serving(server, receiving(server, got)) as url, client, session() as one:
 
@@ -148,9 +157,10 @@ async def test_nothing_stays_open_after_a_hundred_sessions() -> None:
 
         await asyncio.gather(*(talk(number) for number in range(100)))
         for agent in (server, client):
-            board: Any = agent.driver.switchboard
-            await until(lambda board=board: not board._endpoints and not board._connections)  # type: ignore[misc]
+            board = agent.driver.switchboard
+            await until(partial(idle, board))
             assert agent.driver.process.open_turns == ()
+    assert redials == []
     assert sorted(map(int, got)) == list(range(100))
 
 

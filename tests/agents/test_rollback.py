@@ -13,8 +13,9 @@ from aiohttp import WSMsgType, web
 from cutpoint.errors import RolledBack
 from cutpoint.names import CutNumber, Digest, Incarnation
 from cutpoint.protocol.messages import Prepare, Ready, Start, Unfit
+from cutpoint_agents import Agent
 from tests.agents.ledger import Till, Vault
-from tests.agents.rig import Coordinator, until
+from tests.agents.rig import IMPATIENT, Coordinator, until
 
 
 async def test_two_services_go_back_in_place_and_end_with_the_exact_sum(tmp_path: Path) -> None:
@@ -72,9 +73,6 @@ async def test_a_process_that_lost_its_memory_is_restored_before_it_listens(tmp_
 
 async def test_what_belongs_to_the_old_incarnation_is_told_so(tmp_path: Path) -> None:
     async with Coordinator(str(tmp_path)).serving() as coordinator, Vault(coordinator.url).serving() as vault:
-        from cutpoint_agents import Agent
-        from tests.agents.rig import IMPATIENT
-
         agent = Agent("till", coordinator=coordinator.url, settings=IMPATIENT)
         async with agent, aiohttp.ClientSession() as session:
             ws = await agent.wrap(session.ws_connect(vault.url))
@@ -253,3 +251,35 @@ async def test_a_boundary_is_closed_by_a_recovery(tmp_path: Path) -> None:
             await coordinator.recover(parts, "vault")
             message = await asyncio.wait_for(ws.receive(), 3)
             assert (message.type, message.data) == (WSMsgType.CLOSE, 1012)
+
+
+async def test_what_was_sent_before_a_close_is_delivered_after_a_recovery(tmp_path: Path) -> None:
+    async with Coordinator(str(tmp_path)).serving() as coordinator, Vault(coordinator.url).serving() as vault:
+        till = Agent("till", coordinator=coordinator.url, settings=IMPATIENT)
+        done = till.value("done", False)
+        runs: list[bool] = []
+
+        @till.task
+        async def run() -> None:
+            runs.append(done.value)
+            if done.value:
+                return
+            async with aiohttp.ClientSession() as session, till.wrap(session.ws_connect(vault.url)) as ws:
+                for amount in range(1, 21):
+                    await ws.send_json({"till": "till", "amount": amount})
+                done.value = True
+
+        vault.pause = 0.03
+        async with till:
+            await until(lambda: vault.order and done.value)
+            parts = await coordinator.take_cut("till", "vault")
+            assert sum(part.in_flight_messages for part in parts.values()) > 10
+            recorded = max(vault.order)
+            vault.order.clear()
+            vault.pause = 0.0
+            await coordinator.recover(parts, "till", "vault")
+            await until(lambda: vault.sums.get("till") == 210)
+            assert runs == [False, True]
+            assert vault.order[-(20 - recorded) :] == list(range(recorded + 1, 21))
+            (session,) = till.driver.process.handshakes.sessions.values()
+            await until(lambda: session.phase == "ended")
