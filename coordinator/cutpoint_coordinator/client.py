@@ -8,6 +8,7 @@ another shape is `CoordinatorUnreachable`.
 from __future__ import annotations
 
 import asyncio
+import os
 from types import TracebackType
 from typing import TypeVar
 
@@ -208,6 +209,7 @@ def _error(code: str, message: str) -> CutpointError:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
-        return error.os_error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
+        return os.strerror(cause.errno)
+    return " ".join(str(cause).split()) or type(cause).__name__

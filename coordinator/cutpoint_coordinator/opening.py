@@ -12,6 +12,7 @@ import dataclasses
 import os
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -37,10 +38,16 @@ async def open_all(settings: Settings) -> Opened:
     backend = open_backend(settings.store)
     listener = await bind(settings.listen)
     try:
+        opening = partial(
+            open_registry,
+            settings.registry,
+            prefix=settings.registry_prefix,
+            patience_seconds=settings.registry_call_seconds,
+        )
         remote = settings.registry.startswith("etcd://")
         with _tidied(_folder_of(backend)):
             if remote:  # ask first what can be asked without making anything
-                registry = await open_registry(settings.registry, prefix=settings.registry_prefix)
+                registry = await opening()
                 try:
                     await asyncio.to_thread(backend.check_writable)
                 except BaseException:
@@ -48,7 +55,7 @@ async def open_all(settings: Settings) -> Opened:
                     raise
             else:
                 await asyncio.to_thread(backend.check_writable)
-                registry = await open_registry(settings.registry, prefix=settings.registry_prefix)
+                registry = await opening()
     except BaseException:
         listener.close()
         raise

@@ -49,6 +49,7 @@ class Settings:
     ``manual_recovery``: do not recover when a process comes back without its memory; wait to be asked.
     ``missing_seconds``: how long a recovery waits for a process before it is named as missing.
     ``lease_seconds``: how soon another coordinator leads after this one has vanished.
+    ``registry_call_seconds``: how long one call to the registry may take before it counts as failed.
     ``registry_patience_seconds``: how long a leader that cannot write to the registry goes on trying before it
     stops acting as leader.
     ``heartbeat_seconds``: how often an agent that says nothing is asked whether it is there; half of it is how long
@@ -64,6 +65,7 @@ class Settings:
     manual_recovery: bool = False
     missing_seconds: float = 10.0
     lease_seconds: float = 3.0
+    registry_call_seconds: float = 5.0
     registry_patience_seconds: float = 30.0
     heartbeat_seconds: float = 2.0
     join_seconds: float = 10.0

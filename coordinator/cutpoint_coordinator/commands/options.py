@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,10 +17,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+
+class Seconds(click.FloatRange):
+    """A number of seconds; ``nan`` is none."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Convert and check. Fails as click's own types do."""
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return float(seconds)
+
+
 NUMBER = click.IntRange(min=1, max=2**53 - 1)
 """The number of a cut."""
 
-SECONDS = click.FloatRange(min=0, max=1_000_000, min_open=True)
+SECONDS = Seconds(min=0, max=1_000_000, min_open=True)
 """A length of time."""
 
 
