@@ -11,10 +11,11 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from cutpoint.names import CutNumber
+from cutpoint.protocol.messages import Abandon
 from cutpoint.store import list_manifests, open_backend, part_name
 from cutpoint.testing.etcd_server import EtcdServer, free_ports
 from tests.coordinator.conftest import Agents
@@ -138,8 +139,8 @@ async def test_a_coordinator_killed_in_mid_cut_is_followed_by_one_that_abandons_
         assert second.stop() == 0
 
 
-def _abandoned(agent: Scripted) -> list[Any]:
-    return [message.cut for message in agent.heard if type(message).__name__ == "Abandon"]
+def _abandoned(agent: Scripted) -> list[CutNumber]:
+    return [message.cut for message in agent.heard if isinstance(message, Abandon)]
 
 
 async def test_the_commands_say_what_is_there_and_what_is_wrong(

@@ -193,3 +193,25 @@ async def test_readiness_is_for_leaders_only(serve: Serve, ask: Ask) -> None:
                 async with session.get(service.url + path) as response:
                     seen.append((path, response.status))
     assert seen == [("/healthz", 200), ("/readyz", 200), ("/healthz", 200), ("/readyz", 503)]
+
+
+async def test_a_core_that_fails_is_thrown_away_and_built_anew_from_the_registry(
+    serve: Serve, agents: Agents, ask: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = await serve()
+    client = await ask(service.url)
+    ledger = await agents("ledger", service.url)
+    assert (await client.cut()).cut == 1
+    former = service.driver
+    assert former is not None
+    monkeypatch.setattr(former.core, "step", lambda event: 1 // 0)
+
+    with pytest.raises(CutpointError, match="stopped leading"):
+        await client.cut()
+
+    assert "ZeroDivisionError" in caplog.text
+    async with asyncio.timeout(5):
+        await service.wait_leading()
+    await ledger.vanish()
+    await ledger.join(service.url)
+    assert (await client.cut()).cut == 2

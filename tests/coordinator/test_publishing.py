@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from cutpoint.errors import Damaged, ObjectExists
+from cutpoint.names import CutNumber, Incarnation, Life, ProcessName
+from cutpoint.protocol.certificate import Certificate
+from cutpoint.protocol.consistency import certify
+from cutpoint.protocol.coordinator_effects import WriteManifest
+from cutpoint.protocol.cut_records import draft
+from cutpoint.protocol.messages import PartSummary
+from cutpoint.store import Backend, Manifest, MemoryBackend, Part, StoredState, publish_manifest, summarise, write_part
+from cutpoint_coordinator.checking import certificate_of, check_parts, verify_points
+from cutpoint_coordinator.publishing import find_point, manifest_of, write_manifest
+
+CUT = CutNumber(3)
+
+
+def part(process: str, data: bytes = b"\xc0", computation: str = "shop") -> Part:
+    return Part(
+        process=ProcessName(process),
+        life=Life("x"),
+        incarnation=Incarnation(2),
+        cut=CUT,
+        computation=computation,
+        sessions=(),
+        states=(StoredState(name="v", kind="value", version=1, format="msgpack", data=data),),
+        boundary=("browser",),
+    )
+
+
+def stored(backend: Backend, *parts: Part) -> tuple[PartSummary, ...]:
+    return tuple(summarise(each, *write_part(backend, each), 0.25) for each in parts)
+
+
+def asked(summaries: tuple[PartSummary, ...]) -> WriteManifest:
+    members = tuple(summary.process for summary in summaries)
+    certificate = certify(cut=CUT, incarnation=Incarnation(2), members=members, summaries=summaries, computation="shop")
+    assert isinstance(certificate, Certificate)
+    left = (ProcessName("gone"),)
+    point = draft(certificate, parent=CutNumber(1), parts=summaries, left=left, duration_seconds=1.5)
+    return WriteManifest(point=point, certificate=certificate, parts=summaries)
+
+
+def test_the_manifest_gives_back_all_that_the_registry_would_have_said() -> None:
+    backend = MemoryBackend("m")
+    effect = asked(stored(backend, part("ledger"), part("till")))
+    assert find_point(backend, CUT) is None
+
+    written = write_manifest(backend, effect)
+
+    complete = msgspec.structs.replace(
+        effect.point, manifest=written.digest, bytes=effect.point.bytes + written.bytes, created=written.created
+    )
+    assert find_point(backend, CUT) == complete
+    assert certificate_of(manifest_of(effect, written.created)) == effect.certificate
+    assert verify_points(backend, [CUT]).sound
+
+
+def test_a_number_that_was_used_before_is_refused() -> None:
+    backend = MemoryBackend("m")
+    write_manifest(backend, asked(stored(backend, part("ledger"))))
+    with pytest.raises(ObjectExists):
+        write_manifest(backend, asked(stored(backend, part("ledger", b"\xc2"))))
+
+
+def test_a_sound_part_that_says_something_else_than_was_reported_is_one_complaint() -> None:
+    backend = MemoryBackend("m")
+    ledger, till = stored(backend, part("ledger"), part("till"))
+    assert check_parts(backend, "shop", (ledger, till)) == ()
+    replace = msgspec.structs.replace
+    for changed, told in (
+        (replace(ledger, in_flight_messages=1), "ledger: its part has another in_flight_messages than it reported"),
+        (replace(ledger, boundary=()), "ledger: its part has another boundary than it reported"),
+        (replace(ledger, life=Life("y")), "ledger: its part has another life than it reported"),
+        (
+            replace(ledger, object=till.object, bytes=till.bytes),
+            "ledger: its part has another process than it reported",
+        ),
+    ):
+        assert check_parts(backend, "shop", (changed, till)) == (told,)
+    assert check_parts(backend, "bank", (ledger,)) == (
+        "ledger: its part was recorded in computation 'shop', this is 'bank'",
+    )
+
+
+def _other_cut(manifest: Manifest) -> dict[str, object]:
+    return {**manifest.certificate, "cut": 2}
+
+
+def _one_more(manifest: Manifest) -> dict[str, object]:
+    return {**manifest.certificate, "in_flight": 7}
+
+
+def _none(_: Manifest) -> dict[str, object]:
+    return {"cut": 3}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_other_cut, "its certificate is that of another cut"),
+        (_one_more, "the certificate's lists or totals do not agree with its channels and parts"),
+        (_none, "the manifest of cut 3 holds no certificate"),
+    ],
+)
+def test_a_certificate_that_the_parts_do_not_bear_out_is_damage(change: object, told: str) -> None:
+    backend = MemoryBackend("m")
+    manifest = manifest_of(asked(stored(backend, part("ledger"))), "2026-01-01T00:00:00+00:00")
+    assert callable(change)
+    publish_manifest(backend, msgspec.structs.replace(manifest, certificate=change(manifest)))
+
+    (point,) = verify_points(backend, [CUT]).points
+
+    (complaint,) = point.complaints
+    assert (point.sound, told in complaint) == (False, True)
+
+
+def test_a_manifest_without_a_certificate_is_damaged() -> None:
+    backend = MemoryBackend("m")
+    manifest = manifest_of(asked(stored(backend, part("ledger"))), "2026-01-01T00:00:00+00:00")
+    with pytest.raises(Damaged, match="holds no certificate"):
+        certificate_of(msgspec.structs.replace(manifest, certificate={}))
