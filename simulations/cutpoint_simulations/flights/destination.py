@@ -6,8 +6,6 @@ and the miles of each aircraft, and answers every landing. Nothing here deals wi
 
 from __future__ import annotations
 
-import time
-
 from aiohttp import web
 
 from cutpoint_agents import Agent
@@ -15,6 +13,9 @@ from cutpoint_simulations.flights.hosting import WINDOW_MESSAGES, Host
 from cutpoint_simulations.flights.pacing import Runway
 from cutpoint_simulations.flights.standing import Standing, answering
 from cutpoint_simulations.flights.tallies import Tallies
+
+IDLE_SECONDS = 1.0
+"""A service that had nothing to land for so long says that it is done; it goes on listening."""
 
 
 def create_app(
@@ -30,7 +31,6 @@ def create_app(
     miles = agent.table("miles")
     landed = agent.value("landed", 0)
     runway = Runway(landings)
-    told = [time.monotonic()]
 
     async def receive_flights(request: web.Request) -> web.WebSocketResponse:
         bare = web.WebSocketResponse()
@@ -43,7 +43,6 @@ def create_app(
             arrived[route] = arrived.get(route, 0) + 1
             miles[tailnum] = miles.get(tailnum, 0) + flight["miles"]
             landed.value += 1
-            told[0] = time.monotonic()
             await channel.send_json({"landed": route, "flight": flight["flight"], "number": landed.value})
         return bare
 
@@ -51,8 +50,7 @@ def create_app(
         return Standing(
             name=name,
             position=landed.value,
-            done=time.monotonic() - told[0] > 1.0,
-            quiet_seconds=time.monotonic() - told[0],
+            done=runway.idle_seconds > IDLE_SECONDS,
             tallies=Tallies(arrived=dict(arrived), miles=dict(miles)),
         )
 

@@ -6,16 +6,13 @@ The services are written for `cutpoint_agents.Agent`; this module says which par
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any, Protocol
 
 from aiohttp import web
 
 WINDOW_MESSAGES = 48
 """Flights that one channel may have under way: twelve channels make a few hundred."""
-
-Producer = Callable[[], Coroutine[Any, Any, None]]
-P = TypeVar("P", bound=Producer)
 
 
 class Value(Protocol):

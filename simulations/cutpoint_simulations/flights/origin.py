@@ -9,7 +9,6 @@ goes on from the restored position.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,7 +57,6 @@ def create_app(
     position = agent.value("position", 0)
     departed = agent.table("departed")
     confirmed = agent.table("confirmed")
-    told = [time.monotonic()]
 
     @agent.task
     async def depart() -> None:
@@ -86,7 +84,6 @@ def create_app(
             async for message in channel:
                 route = message.json()["landed"]
                 confirmed[route] = confirmed.get(route, 0) + 1
-                told[0] = time.monotonic()
             routes.closed(region)
 
     def standing() -> Standing:
@@ -94,7 +91,6 @@ def create_app(
             name=name,
             position=position.value,
             done=position.value == len(flights) and sum(confirmed.values()) >= len(flights),
-            quiet_seconds=time.monotonic() - told[0],
             tallies=Tallies(departed=dict(departed), confirmed=dict(confirmed)),
         )
 

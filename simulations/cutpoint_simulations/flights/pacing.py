@@ -15,6 +15,11 @@ class Runway:
         self._seconds_each = 1.0 / landings
         self._due = 0.0
 
+    @property
+    def idle_seconds(self) -> float:
+        """Since the last landing."""
+        return asyncio.get_running_loop().time() - self._due
+
     async def clear(self) -> None:
         """Wait for a landing. Time in which nobody lands is not saved up beyond one burst."""
         now = asyncio.get_running_loop().time()

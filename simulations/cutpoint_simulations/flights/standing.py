@@ -14,13 +14,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Where a service stands now.
 
     ``position``: flights departed, or landed. ``done``: an origin has sent all its flights and every one is
-    confirmed; a destination has had nothing to land for a second. ``quiet_seconds``: since it last counted anything.
+    confirmed; a destination has had nothing to land for a while.
     """
 
     name: str
     position: int
     done: bool
-    quiet_seconds: float
     tallies: Tallies
 
 
