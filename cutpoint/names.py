@@ -47,5 +47,6 @@ def channel_name(sender: ProcessName, receiver: ProcessName, session: SessionNam
 
 
 def is_process_name(text: str) -> bool:
-    """Whether ``text`` may name a process: 1 to 100 of letters, digits, ``.``, ``_`` and ``-``, a letter or digit first."""
-    return 1 <= len(text) <= 100 and text.isascii() and text[0].isalnum() and all(c.isalnum() or c in "._-" for c in text)
+    """Whether ``text`` may name a process: 1 to 100 letters, digits, ``.``, ``_`` and ``-``; no sign comes first."""
+    plain = text.isascii() and all(c.isalnum() or c in "._-" for c in text)
+    return plain and 1 <= len(text) <= 100 and text[0].isalnum()

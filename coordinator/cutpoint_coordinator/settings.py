@@ -67,7 +67,7 @@ class Settings:
     lease_seconds: float = 3.0
     registry_call_seconds: float = 5.0
     registry_patience_seconds: float = 30.0
-    heartbeat_seconds: float = 2.0
+    heartbeat_seconds: float = 10.0
     join_seconds: float = 10.0
 
     def __post_init__(self) -> None:
