@@ -1,4 +1,4 @@
-"""What every test may ask for: the checkout's root, and a command as the documentation prints it."""
+"""What every test may ask for: the checkout's root, a command as the documentation prints it, a count to be shown."""
 
 from __future__ import annotations
 
@@ -39,3 +39,20 @@ def documented(documentation: Documentation) -> Callable[[str], str]:
         return command
 
     return command_as_printed
+
+
+@pytest.fixture
+def record_count(record_property: Callable[[str, object], None]) -> Callable[[str, object], None]:
+    """Have something that a test has counted printed at the end of the run, under a title."""
+    return lambda title, counted: record_property(f"count: {title}", str(counted))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests have counted."""
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    counts = [(name, value) for report in reports for name, value in report.user_properties]
+    counts = [(name.removeprefix("count: "), value) for name, value in counts if name.startswith("count: ")]
+    if counts:
+        terminalreporter.section("counts")
+    for title, counted in counts:
+        terminalreporter.line(f"{title}: {counted}")

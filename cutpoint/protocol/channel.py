@@ -150,9 +150,10 @@ class Outgoing:
 
     def check(self) -> None:
         """Assert the invariants."""
-        assert self.acknowledged <= self.forgotten <= self.transmitted, "acknowledged and still kept"
-        assert self.transmitted <= self.furthest <= self.sent, "outgoing numbers out of order"
-        assert len(self._retained) == self.transmitted - self.forgotten, "a retained message is missing"
+        transmitted = self.transmitted
+        assert self.acknowledged <= self.forgotten <= transmitted, "acknowledged and still kept"
+        assert transmitted <= self.furthest <= self.sent, "outgoing numbers out of order"
+        assert len(self._retained) == transmitted - self.forgotten, "a retained message is missing"
         assert self.boundary <= self.furthest, "boundary beyond what was transmitted"
 
 
@@ -233,5 +234,6 @@ class Incoming:
 
     def check(self) -> None:
         """Assert the invariants."""
-        assert len(self.seen) == len(self.taken) + len(self.buffered()), "a message is neither buffered nor taken"
+        buffered = len(self._buffer) + (self._last is not None)
+        assert len(self.seen) == len(self.taken) + buffered, "a message is neither buffered nor taken"
         assert not self.closed or self.taken.prefix == self.final, "closed before everything was taken"

@@ -115,7 +115,7 @@ class Schedule:
         """Everybody joins, the sessions are opened, and a first cut is published while everybody pays."""
         settle(self.world, self._random, self._apply)
         for edge in topology.edges:
-            self._apply(Action(edge.opener, "open", key=edge.acceptor, index=int(not edge.fifo)))
+            self._apply(Action(edge.opener, "open", key=edge.acceptor, pick=int(not edge.fifo)))
         settle(self.world, self._random, self._apply)
         for _ in range(2):
             for name in topology.names:
@@ -146,13 +146,13 @@ class Schedule:
         """Fill in what is the chooser's: how much is paid, whether a turn stays open, whether a channel keeps order."""
         match action.kind:
             case "send":
-                return dataclasses.replace(action, amount=self._random.randint(1, action.amount))
+                return action._replace(amount=self._random.randint(1, action.amount))
             case "take":
-                return dataclasses.replace(action, index=int(self._random.random() < self.odds.hold_turn))
+                return action._replace(pick=int(self._random.random() < self.odds.hold_turn))
             case "open":
-                return dataclasses.replace(action, index=int(self._random.random() < self.odds.unordered))
+                return action._replace(pick=int(self._random.random() < self.odds.unordered))
             case "close" if self._random.random() < 0.8:
-                return dataclasses.replace(action, kind="nothing")
+                return action._replace(kind="nothing")
         return action
 
     # ----------------------------------------------------------------------------------------------------- faults

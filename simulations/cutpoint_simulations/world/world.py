@@ -6,8 +6,8 @@ machine chooses. Nothing happens by itself, and nothing is random here.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
+from typing import NamedTuple
 
 from cutpoint.names import CutNumber, ProcessName
 from cutpoint.protocol import coordinator_events as told
@@ -23,15 +23,14 @@ HEADQUARTERS = "coordinator"
 SESSIONS_MAX = 4
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Action:
-    """One thing that may happen. ``index`` picks a frame on a line without order, ``amount`` what is paid."""
+class Action(NamedTuple):
+    """One thing that may happen. ``pick`` chooses a frame on a line without order, ``amount`` what is paid."""
 
     actor: str
     kind: str
     key: str = ""
     number: int = 0
-    index: int = 0
+    pick: int = 0
     amount: int = 0
 
 
@@ -114,7 +113,7 @@ class World:
             line = wire.line_to(actor)
             if line.frames:
                 count = 1 if line.fifo else len(line.frames)
-                actions += [Action(actor, "receive", number=wire.number, index=i) for i in range(count)]
+                actions += [Action(actor, "receive", number=wire.number, pick=i) for i in range(count)]
             elif line.ends:
                 actions.append(Action(actor, "notice end", number=wire.number))
         actions += [
@@ -249,14 +248,14 @@ class World:
                 participant.step(was.TurnEnded(turn=action.number))
             case "take":
                 self._turns += 1
-                participant.take(action.key, self._turns, ends=action.index == 0)
+                participant.take(action.key, self._turns, ends=action.pick == 0)
             case "send":
                 self._messages += 1
                 participant.send(action.key, action.amount, f"m{self._messages}")
             case "close":
                 participant.close(action.key)
             case "open":
-                self._open(participant, action.key, fifo=action.index == 0)
+                self._open(participant, action.key, fifo=action.pick == 0)
 
     def _on_wire(self, participant: Participant, action: Action) -> None:
         if action.kind == "transmit":
@@ -267,7 +266,7 @@ class World:
         if action.kind == "transmit":
             participant.transmit(wire)
         elif action.kind == "receive":
-            frame = wire.line_to(participant.name).pop(action.index)
+            frame = wire.line_to(participant.name).pop(action.pick)
             participant.step(was.FrameArrived(connection=wire.number, frame=frame))
         else:
             self._break(wire)
