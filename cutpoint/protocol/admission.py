@@ -74,6 +74,7 @@ class Admission:
                 self._desk.say(agent, self._desk.admission())
                 self._desk.say(agent, Start(incarnation=self._desk.ledger.computation.incarnation))
                 self._runs(agent)
+                agent.start_in(agent.incarnation)
                 admitted.append(agent)
         return tuple(admitted)
 

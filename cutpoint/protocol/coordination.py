@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cutpoint.names import BEGINNING
+from cutpoint.names import BEGINNING, Incarnation
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.admission import Admission
 from cutpoint.protocol.coordinator_effects import Effect, Refusal, RetryCut
@@ -143,10 +143,12 @@ class Coordination:
     def _hear(self, agent: Agent, message: ToCoordinator) -> bool:
         cut, recovery = self._cut, self._recovery
         match message:
-            case Ready() if recovery is not None:
-                return recovery.became_ready(agent, message.incarnation)
-            case Unfit() if recovery is not None:
-                return recovery.unfit(agent, message.incarnation, message.reason)
+            case Ready():
+                fits = recovery is not None and recovery.became_ready(agent, message.incarnation)
+                return fits or self._stopped_for(agent, message.incarnation, ready=True)
+            case Unfit():
+                fits = recovery is not None and recovery.unfit(agent, message.incarnation, message.reason)
+                return fits or self._stopped_for(agent, message.incarnation, ready=False)
             case Leave() if agent.admitted:
                 self._desk.membership.left[agent.name] = None
                 return True
@@ -160,6 +162,13 @@ class Coordination:
                 return cut.refused(agent, message.cut, message.reason)
             case _:
                 return False
+
+    def _stopped_for(self, agent: Agent, incarnation: Incarnation, *, ready: bool) -> bool:
+        """An answer to no question of this recovery: the process may have stopped for one that went on without it."""
+        if incarnation == agent.started or (self._recovery is not None and agent.told >= incarnation):
+            return False
+        agent.stopped_for(incarnation, ready=ready)
+        return True
 
     def _on_cut_requested(self, event: was.CutRequested) -> bool:
         request = (event.request,)

@@ -35,7 +35,7 @@ class Agent:
     """One connected process.
 
     ``incarnation``: the last that it ran in; ``told`` the one that it was last told to prepare, ``ready`` the one that
-    it said it is ready for.
+    it said it is ready for, ``started`` the one that it was told to start.
     """
 
     connection: Connection
@@ -45,6 +45,7 @@ class Agent:
     incarnation: Incarnation = NEVER
     told: Incarnation = NEVER
     ready: Incarnation = NEVER
+    started: Incarnation = NEVER
 
     @property
     def name(self) -> ProcessName:
@@ -54,6 +55,21 @@ class Agent:
     def run_in(self, incarnation: Incarnation) -> None:
         """The process was told to run."""
         self.admitted, self.incarnation = True, incarnation
+
+    def start_in(self, incarnation: Incarnation) -> None:
+        """The process was told to start what it is ready for."""
+        self.run_in(incarnation)
+        self.started = incarnation
+
+    def stopped_for(self, incarnation: Incarnation, *, ready: bool) -> None:
+        """The process has stopped for a recovery that is over without it; its Join could not say so yet.
+
+        If it was told to run since, it has not done so.
+        """
+        self.admitted, self.told = False, incarnation
+        self.ready = incarnation if ready else NEVER
+        if incarnation <= self.incarnation:
+            self.incarnation = self.join.incarnation
 
 
 class Membership:

@@ -19,10 +19,10 @@ import msgspec
 from cutpoint.names import BEGINNING, CutNumber, Incarnation, Life, ProcessName
 from cutpoint.protocol.coordinator_effects import RecoveryDone, RecoveryFailed, WatchRecovery
 from cutpoint.protocol.desk import Desk
-from cutpoint.protocol.ledger import RecoveryPoint
+from cutpoint.protocol.ledger import CompletedRecovery, RecoveryPoint
 from cutpoint.protocol.membership import Agent
 from cutpoint.protocol.messages import Prepare, Start
-from cutpoint.protocol.recovery_records import completion, failure, fence, part_of, participants
+from cutpoint.protocol.recovery_records import completed, completion, failure, fence, part_of, participants
 from cutpoint.protocol.safeguards import Safeguards
 from cutpoint.protocol.transitions import RECOVERY
 
@@ -51,6 +51,7 @@ class Recovery:
         self.reason = ""
         self._damaged: tuple[RecoveryPoint, ...] = ()
         self._lives: dict[ProcessName, Life] = {}
+        self._completed: CompletedRecovery | None = None
         self._request = ""
 
     @property
@@ -202,7 +203,7 @@ class Recovery:
         if not self._request:
             if desk.busy:
                 return
-            records = completion(
+            self._completed = completed(
                 desk.ledger,
                 self.target,
                 self._lives,
@@ -210,21 +211,24 @@ class Recovery:
                 lost=self.call.lost,
                 seconds=desk.now - self.call.since,
             )
-            self._request = desk.write(*records)
+            self._request = desk.write(*completion(desk.ledger, self._completed, self._lives))
         if not self._safeguards.may_start(desk.ledger, self.incarnation):
             return
         self._step("recorded")
         for agent in desk.membership.connected():
             member = desk.ledger.members.members.get(agent.name)
             if member is not None and member.life == agent.join.life and self._is_ready(agent):
-                agent.run_in(self.incarnation)
+                agent.start_in(self.incarnation)
                 desk.say(agent, Start(incarnation=self.incarnation))
-        recovery = desk.ledger.recoveries[self.incarnation]
+        self._report()
+
+    def _report(self) -> None:
+        desk, recovery = self._desk, self._completed
+        assert recovery is not None, "over without a record of it"
         desk.answer(self.call.requests, RecoveryDone(recovery=recovery))
         text = f"everybody runs on from {self._title()} as incarnation {self.incarnation}"
-        desk.notice(
-            "recovery done", text, incarnation=self.incarnation, cut=self.target, seconds=round(recovery.seconds, 6)
-        )
+        seconds = round(recovery.seconds, 6)
+        desk.notice("recovery done", text, incarnation=self.incarnation, cut=self.target, seconds=seconds)
 
     def _fail(self) -> None:
         desk = self._desk

@@ -48,7 +48,7 @@ def fence(
     return msgspec.structs.replace(ledger.computation, incarnation=incarnation, recovering=recovering)
 
 
-def completion(
+def completed(
     ledger: Ledger,
     target: CutNumber,
     lives: Mapping[ProcessName, Life],
@@ -56,23 +56,28 @@ def completion(
     reason: str,
     lost: tuple[ProcessName, ...],
     seconds: float,
-) -> tuple[LedgerRecord, ...]:
-    """The recovery is over: whose lives count now, and that the recovery point is good after all if it was doubted."""
-    computation = msgspec.structs.replace(ledger.computation, recovering=None, base=target)
+) -> CompletedRecovery:
+    """What is told of the recovery. Lost are also those that were started anew meanwhile."""
     known = ledger.members.members
     anew = [name for name, life in lives.items() if name in known and known[name].life != life]
-    members = {name: Member(life=life) for name, life in sorted(lives.items())}
-    records: list[LedgerRecord] = [
-        computation,
-        CompletedRecovery(
-            incarnation=computation.incarnation,
-            cut=target,
-            reason=reason,
-            lost=tuple(sorted(dict.fromkeys((*lost, *anew)))),
-            seconds=seconds,
-        ),
-    ]
-    point = ledger.points.get(target)
+    return CompletedRecovery(
+        incarnation=ledger.computation.incarnation,
+        cut=target,
+        reason=reason,
+        lost=tuple(sorted(dict.fromkeys((*lost, *anew)))),
+        seconds=seconds,
+    )
+
+
+def completion(
+    ledger: Ledger, recovery: CompletedRecovery, lives: Mapping[ProcessName, Life]
+) -> tuple[LedgerRecord, ...]:
+    """The recovery is over: whose lives count now, and that a doubted recovery point is good after all."""
+    computation = msgspec.structs.replace(ledger.computation, recovering=None, base=recovery.cut)
+    known = ledger.members.members
+    members = {name: Member(life=life) for name, life in lives.items()}
+    records: list[LedgerRecord] = [computation, recovery]
+    point = ledger.points.get(recovery.cut)
     if point is not None:
         for name in point.left:
             if name not in members:

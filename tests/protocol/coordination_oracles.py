@@ -41,7 +41,10 @@ class Oracles:
                 self._pending = ""
 
     def after(self, effects: tuple[Effect, ...]) -> None:
-        ledger = from_records(self._registry, computation="test")
+        if not any(isinstance(effect, ask.WriteLedger | ask.Say) for effect in effects):
+            ledger = Ledger(computation=Computation(name="test"))
+        else:
+            ledger = from_records(self._registry, computation="test")
         for effect in effects:
             match effect:
                 case ask.WriteLedger():

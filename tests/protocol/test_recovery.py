@@ -335,7 +335,6 @@ def test_who_missed_a_whole_recovery_calls_for_another() -> None:
 
 def test_words_of_another_incarnation_count_for_nothing() -> None:
     rig = with_points(1)
-    assert rig.run(rig.says("a", Ready(incarnation=TWO))) == ()
     dies(rig, "a")
     comes_back(rig, "a")
     rig.run(rig.says("a", Ready(incarnation=Incarnation(1))))
@@ -343,6 +342,44 @@ def test_words_of_another_incarnation_count_for_nothing() -> None:
     rig.run(rig.ready("b"))
     assert rig.core.statistics().recovery is not None
     assert rig.core.ledger.points[ONE].damaged == ""
+
+
+def test_a_late_repetition_of_ready_after_the_start_changes_nothing() -> None:
+    rig = with_points(1)
+    rig.run(rig.request_recovery(None))
+    all_ready(rig)
+    assert rig.run(rig.says("a", Ready(incarnation=TWO))) == ()
+    assert rig.publish("a", "b").cut == 2
+
+
+def test_a_process_that_stopped_for_a_recovery_that_failed_is_not_taken_for_running() -> None:
+    rig = with_points(1)
+    dies(rig, "b")
+    comes_back(rig, "b")
+    rig.run(unfit(rig, "a"))
+    rig.run(rig.request_recovery(0, "anew"))
+    all_ready(rig, "a")
+    dies(rig, "b")
+    comes_back(rig, "b")
+    rig.run(unfit(rig, "a"))
+    comes_back(rig, "b", prepared=0)
+    rig.run(rig.says("b", Ready(incarnation=Incarnation(3))))
+    assert not any(member.running for member in rig.core.statistics().members)
+
+
+def test_a_process_that_was_admitted_by_mistake_while_it_was_stopped_is_started() -> None:
+    """It was leaving, so the recovery went on without it when its connection broke; its Join cannot say so."""
+    rig = with_points(1)
+    rig.run(rig.says("b", Leave()))
+    rig.run(rig.says("a", CutRefused(cut=CutNumber(2), reason="no")))
+    rig.run(rig.request_recovery(0))
+    rig.run(rig.leaves_the_line("b"))
+    all_ready(rig, "a")
+    comes_back(rig, "b", incarnation=0)
+    assert len(rig.said_to("b", Admit)) == 1
+    rig.run(rig.says("b", Ready(incarnation=TWO)))
+    assert rig.said_to("b", Start) == [Start(incarnation=TWO)]
+    assert rig.publish("a", "b").cut == 3
 
 
 # ------------------------------------------------------------------------------------------------ what does not fit
