@@ -272,7 +272,8 @@ class Handshakes:
         return effects
 
     def _free_name(self, hello: Hello) -> SessionName:
-        taken = {session.name for session in self.sessions.values() if not session.dormant} | set(hello.closed)
+        """The first name that no session has, or that a restored one has which keeps order as this one does."""
+        taken = {s.name for s in self.sessions.values() if not s.dormant or s.fifo != hello.fifo} | set(hello.closed)
         name, ordinal = session_name(hello.process, self._identity.name, hello.label), 1
         while name in taken:
             ordinal += 1

@@ -21,6 +21,7 @@ CHECKS: Mapping[str, str] = {
     "durable": "every part of a recovery point is on the disk, and its manifest in the store, when it is published",
     "told": "nobody is told of a recovery point that the registry does not have",
     "numbers": "the number of a cut is used once",
+    "sound": "no cut is abandoned because its parts contradict each other",
     "certificate": "the certificate in the manifest holds for the evidence, and counts what the parts hold",
     "orphans": "what was received inside the cut was sent inside it",
     "doubled": "nothing is received twice inside the cut, or received and in-flight",
@@ -28,6 +29,9 @@ CHECKS: Mapping[str, str] = {
     "money": "what all accounts and channels hold is what was there at the start",
 }
 """What is checked of every recovery point, by the name that a `Violation` carries."""
+
+INCONSISTENT = "it is not consistent: "
+"""How the coordinator begins when the certificate fails: processes that are honest never give it reason to."""
 
 
 class Violation(AssertionError):
@@ -54,6 +58,7 @@ class Oracle:
         self.in_flight = 0
         self.judged = 0
         self._told = 0
+        self._abandoned = 0
         self._world = world
         self._points: dict[CutNumber, RecoveryPoint] = {}
 
@@ -64,6 +69,10 @@ class Oracle:
             if cut not in durable.ledger().points:
                 raise Violation("told", cut, f"{name} takes it for a recovery point")
             self._told += 1
+        for cut, abandoned in list(durable.ledger().abandoned.items())[self._abandoned :]:
+            if abandoned.reason.startswith(INCONSISTENT):
+                raise Violation("sound", cut, abandoned.reason)
+            self._abandoned += 1
         for point in durable.published[self.judged :]:
             if point.cut in self._points or point.cut in durable.ledger().abandoned:
                 raise Violation("numbers", point.cut, "this number was used before")

@@ -193,7 +193,6 @@ class Participant:
         self.to_persist.clear()
         self._captured.clear()
         for wire in self._network.of(self.name):
-            wire.line_from(self.name).frames.clear()
             self._close(wire.number)
 
     def _load(self, effect: ask.LoadPart) -> None:
