@@ -13,13 +13,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from cutpoint.errors import ObjectMissing
-from cutpoint.names import CutNumber, ProcessName
+from cutpoint.names import CutNumber
 from cutpoint.protocol.coordinator_effects import WriteManifest
 from cutpoint.protocol.ledger import RecoveryPoint
 from cutpoint.store import Backend, Manifest, encode_manifest, manifest_part, publish_manifest, read_manifest
-
-LEFT = "left"
-"""Beside the certificate's own fields: the processes that had left by this cut, which a recovery does not wait for."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +31,6 @@ class Written:
 def manifest_of(effect: WriteManifest, created: str) -> Manifest:
     """The manifest that ``effect`` asks for."""
     point = effect.point
-    certificate = msgspec.to_builtins(effect.certificate)
     boundary = tuple(f"{part.process}: {channel}" for part in effect.parts for channel in part.boundary)
     return Manifest(
         computation=effect.certificate.computation,
@@ -45,8 +41,9 @@ def manifest_of(effect: WriteManifest, created: str) -> Manifest:
         duration_seconds=point.duration_seconds,
         members=tuple(part.process for part in effect.parts),
         parts=tuple(manifest_part(part) for part in effect.parts),
-        certificate={**certificate, LEFT: list(point.left)},
+        certificate=msgspec.to_builtins(effect.certificate),
         boundary=boundary,
+        left=point.left,
     )
 
 
@@ -70,13 +67,12 @@ def find_point(backend: Backend, cut: CutNumber) -> RecoveryPoint | None:
 def point_of(manifest: Manifest) -> RecoveryPoint:
     """The recovery point that a manifest tells of."""
     body = encode_manifest(manifest)
-    left = manifest.certificate.get(LEFT, [])
     return RecoveryPoint(
         cut=manifest.cut,
         incarnation=manifest.incarnation,
         parent=manifest.parent,
         members={part.process: part.object for part in manifest.parts},
-        left=tuple(ProcessName(str(name)) for name in left),
+        left=manifest.left,
         in_flight=sum(part.in_flight_messages for part in manifest.parts),
         bytes=sum(part.bytes for part in manifest.parts) + len(body),
         duration_seconds=manifest.duration_seconds,

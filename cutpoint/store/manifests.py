@@ -42,7 +42,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     """One published cut. ``parent`` is the last published cut when it began, 0: none; ``created`` is RFC 3339, UTC.
 
     ``certificate`` is the evidence that the cut is consistent, in JSON's own types; ``boundary`` lists the open
-    channels that lie outside it.
+    channels that lie outside it, ``left`` the processes that had left by this cut: a recovery does not wait for them.
     """
 
     format: int = MANIFEST_VERSION
@@ -56,6 +56,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
     parts: tuple[ManifestPart, ...]
     certificate: dict[str, Any]
     boundary: tuple[str, ...] = ()
+    left: tuple[ProcessName, ...] = ()
 
 
 class _Header(msgspec.Struct, tag_field="kind", tag="cutpoint-manifest"):
@@ -167,6 +168,7 @@ def _check(manifest: Manifest) -> str:
         or check_texts(manifest, ("computation", "created"))
         or check_seconds(manifest.duration_seconds, "duration_seconds")
         or check_processes(manifest.members)
+        or check_processes(manifest.left)
     )
     if not complaint and manifest.parent >= manifest.cut:
         complaint = f"its parent {manifest.parent} is not before it"
