@@ -68,8 +68,7 @@ class Conversation:
 
     def _session_frame_arrived(self, session: Session, frame: AnyFrame) -> list[Effect]:
         if isinstance(frame, Credit):
-            session.outgoing.limit = max(session.outgoing.limit, frame.limit)
-            session.outgoing.suspended = frame.suspended
+            self._grant(session, frame)
             confirmed = self._confirmed(session) if frame.cut <= self._identity.cut else []
             return [*confirmed, *transmit(session), *self._wake_senders(session)]
         if isinstance(frame, Welcome) and not session.name:
@@ -159,6 +158,12 @@ class Conversation:
         """Messages that arrive after the record may be in-flight: they are recorded *and* delivered."""
         assert self._recorder.recording is not None
         self._recorder.recording.arrived(session, messages)
+
+    def _grant(self, session: Session, credit: Credit) -> None:
+        """Take the new limit. It falls again after a suspension, except where an older one may come late."""
+        outgoing = session.outgoing
+        outgoing.limit = credit.limit if session.fifo else max(outgoing.limit, credit.limit)
+        outgoing.suspended = credit.suspended
 
     def _confirmed(self, session: Session) -> list[Effect]:
         if session.initiator or session.confirmed:

@@ -252,9 +252,7 @@ class Process:
             cut=me.cut,
             prepared=self.rollback.prepared,
         )
-        leave: list[Effect] = [ask.SendToCoordinator(message=Leave())] if self._left else []
-        join_first: list[Effect] = [ask.SendToCoordinator(message=join)]
-        return [*join_first, *self.recorder.repeat_report(), *self.rollback.answer(), *leave]
+        return [ask.SendToCoordinator(message=join), *self.recorder.repeat_report(), *self.rollback.answer()]
 
     def _on_coordinator_said(self, event: was.CoordinatorSaid) -> list[Effect]:
         match event.message:
@@ -281,7 +279,8 @@ class Process:
             me.cut, me.base = admit.cut, admit.base
         elif not me.running or admit.incarnation != me.incarnation:
             return []
-        return [ask.Admitted(incarnation=me.incarnation, computation=admit.computation, store=admit.store)]
+        admitted = ask.Admitted(incarnation=me.incarnation, computation=admit.computation, store=admit.store)
+        return [admitted, ask.SendToCoordinator(message=Leave())] if self._left else [admitted]
 
     def _prepared(self, prepare: Prepare) -> list[Effect]:
         if not self.rollback.fences(prepare):

@@ -136,7 +136,8 @@ class Session:
             self._told_received = received
         limit = (max(self.incoming.seen.prefix, self._highest_held()) if suspended else received) + self.window
         if limit > self._told_limit or suspended != self._told_suspended:
-            limit = max(limit, self._told_limit)
+            if not self.fifo:
+                limit = max(limit, self._told_limit)
             frames.append(Credit(incarnation=incarnation, cut=cut, limit=Sequence(limit), suspended=suspended))
             self._told_limit, self._told_suspended = limit, suspended
         return tuple(frames)

@@ -221,9 +221,9 @@ async def test_in_flight_messages_are_delivered_first_and_once(tmp_path: Path) -
             assert sum(part.in_flight_messages for part in parts.values()) > 5
             recorded = len(vault.order)
             await asyncio.sleep(0.05)
-            vault.pause = 0.0
             vault.order.clear()
             await coordinator.recover(parts, "till", "vault")
+            vault.pause = 0.0
             await until(lambda: till.done, 10)
             assert vault.sums["till"] == till.total
             assert sorted(vault.order)[-1] == 40

@@ -120,7 +120,7 @@ def test_a_peer_of_another_version_is_named_even_if_its_hello_has_other_fields()
 
 
 def test_a_hello_of_another_version_with_known_fields_is_handed_on() -> None:
-    data = raw([1, 1, 0, 2, "orders", "life", "", "n", "", True, 0, 0, "added later"])
+    data = raw([1, 1, 0, 2, "orders", "life", "", "n", "", True, 0, 0, [], False, "added later"])
     (hello,) = decode_frames(data, bytes_max=LIMIT)
     assert isinstance(hello, Hello)
     assert hello.version == 2
