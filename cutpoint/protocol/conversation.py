@@ -47,7 +47,7 @@ class Conversation:
             if (session := self._handshakes.connections.get(connection)) is None:
                 return []
             if isinstance(frame, Refused):
-                return self._after(session, self._handshakes.refused(session, frame))
+                return self._after(session, self._refused(session, frame))
             if frame.incarnation < self._identity.incarnation:
                 self.stale += 1
                 return []
@@ -65,6 +65,12 @@ class Conversation:
             raise ProtocolViolation(f"{type(frame).__name__} came where a Hello was expected")
         effects = self._handshakes.hello(connection, frame)
         return effects + self._recorder.reach(self._handshakes.waits_for())
+
+    def _refused(self, session: Session, frame: Refused) -> list[Effect]:
+        """No cut waits until an acceptor that is outside of it changes its mind: the application may open again."""
+        if self._recorder.waiting and not session.name:
+            return self._handshakes.break_off(session, frame.reason)
+        return self._handshakes.refused(session, frame)
 
     def _session_frame_arrived(self, session: Session, frame: AnyFrame) -> list[Effect]:
         if isinstance(frame, Credit):

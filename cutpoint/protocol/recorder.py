@@ -48,7 +48,12 @@ class Recorder:
     @property
     def holding(self) -> bool:
         """Whether no new turns are given out at the moment."""
-        return not self._identity.running or (self.recording is not None and self.recording.waiting)
+        return not self._identity.running or self.waiting
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a cut to record and something that has to come first."""
+        return self.recording is not None and self.recording.waiting
 
     @property
     def open_turns(self) -> tuple[Turn, ...]:

@@ -148,11 +148,11 @@ class World:
         return actions
 
     def wishes(self, actor: str) -> list[Action]:
-        """What the application may want to do by itself: pay, open, close."""
+        """What an application and its agent may do without waiting for anybody: pay, open, close, connect in vain."""
         participant = self.participants.get(actor)
         if participant is None or participant.core.phase != "running" or participant.leaving:
             return []
-        actions: list[Action] = []
+        actions = [Action(actor, "redial", key=key) for key in participant.to_redial if self._lives_at(participant, key)]
         for key in participant.keys:
             session = participant.core.session(key)
             if session is None or session.outgoing.closed:
@@ -161,8 +161,7 @@ class World:
                 actions.append(Action(actor, "send", key=key, amount=participant.balance))
             actions.append(Action(actor, "close", key=key))
         if len(participant.keys) < SESSIONS_MAX:
-            others = [other for name, other in self.participants.items() if name != actor and not other.leaving]
-            actions += [Action(actor, "open", key=other.name) for other in others if other.core.phase == "running"]
+            actions += [Action(actor, "open", key=other) for other in self.participants if other != actor]
         return actions
 
     def _enabled_at_headquarters(self) -> list[Action]:
@@ -172,9 +171,15 @@ class World:
         return [Action(HEADQUARTERS, "do next")] if headquarters.to_do else []
 
     def _can_redial(self, participant: Participant, key: str) -> bool:
+        """Whether it is worth while: the session is over, or whoever accepted it runs."""
         session = participant.core.session(key)
         target = self.participants.get(session.address) if session is not None else None
         return session is None or (target is not None and target.core.phase == "running")
+
+    def _lives_at(self, participant: Participant, key: str) -> bool:
+        """Whether somebody would take the connection, to refuse it perhaps."""
+        session = participant.core.session(key)
+        return session is not None and session.address in self.participants
 
     def _released(self, name: str) -> bool:
         member = self.durable.ledger().members.members.get(ProcessName(name))

@@ -18,6 +18,7 @@ NUMBERED = {
     54: "a name was given again while the initiator still listed the session that had it",
     174: "a session that keeps no order took the name of a restored one that does",
     468: "a session that keeps no order took the name of a restored one that does",
+    247: "a cut waited for a session that its acceptor, outside the cut, went on refusing",
     534: "a lost Welcome to a restored session could never be repeated",
     622: "a session ended while the acceptor waited for the initiator's marker",
     732: "a lost Welcome to a restored session held a cut up for ever",
