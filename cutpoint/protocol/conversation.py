@@ -98,7 +98,7 @@ class Conversation:
         if isinstance(frame, Welcome):
             resumed = not session.opening
             return resumed or (frame.cut <= self._identity.cut and not self._recorder.shuts_out(session.peer))
-        if session.initiator and session.opening:
+        if session.initiator and session.opening and not isinstance(frame, Ended):
             return False
         if isinstance(frame, Ended) and self._recorder.awaits_marker(session):
             return False

@@ -30,6 +30,7 @@ from cutpoint.protocol.effects import (
 from cutpoint.protocol.events import Connection
 from cutpoint.protocol.identity import Identity
 from cutpoint.protocol.messages import PROTOCOL_VERSION, Ended, Hello, Refused, SessionRecord, Welcome
+from cutpoint.protocol.refusal import refusal
 from cutpoint.protocol.session import Session
 
 
@@ -163,12 +164,12 @@ class Handshakes:
 
     def hello(self, connection: Connection, hello: Hello) -> list[Effect]:
         """A peer opens or resumes a session; refused by name, or answered as soon as the cuts allow."""
-        if (complaint := self._complaint(hello)) is not None:
+        if (complaint := self._refusal(hello)) is not None:
             return self._turn_away(connection, complaint)
         session = self.sessions.get(hello.nonce)
         if session is not None:
             return self._resume(connection, session, hello)
-        if hello.session and not hello.reopens:
+        if hello.session and not hello.reopens and self._dormant(hello.session) is None:
             self._accepting.discard(connection)
             self._farewells[connection] = Ended(incarnation=self._identity.incarnation, cut=self._identity.cut)
             return [
@@ -182,7 +183,7 @@ class Handshakes:
         """Answer every Hello that had to wait and need not wait any longer."""
         effects: list[Effect] = []
         for connection, hello in list(self._hellos.items()):
-            if (complaint := self._complaint(hello)) is not None:
+            if (complaint := self._refusal(hello)) is not None:
                 del self._hellos[connection]
                 effects += self._turn_away(connection, complaint)
             elif hello.cut <= self._identity.cut and not self._gate(hello.process):
@@ -190,20 +191,8 @@ class Handshakes:
                 effects += self._welcome(connection, hello)
         return effects
 
-    def _complaint(self, hello: Hello) -> Refused | None:
-        me = self._identity
-        reason, helps = "", False
-        if hello.version != PROTOCOL_VERSION:
-            reason = (
-                f"{me.name} speaks protocol version {PROTOCOL_VERSION}, {hello.process} {hello.version}; upgrade one"
-            )
-        elif hello.process == me.name:
-            reason = f"{hello.process} opened a channel to itself; use an asyncio.Queue and a table instead"
-        elif me.leaving and hello.nonce not in self.sessions:
-            reason = f"{me.name} is leaving the computation; talk to somebody else"
-        elif not me.running or hello.incarnation != me.incarnation:
-            reason, helps = f"{me.name} is at incarnation {me.incarnation} ({me.phase}); wait for the recovery", True
-        return Refused(incarnation=me.incarnation, cut=me.cut, reason=reason, waiting_helps=helps) if reason else None
+    def _refusal(self, hello: Hello) -> Refused | None:
+        return refusal(self._identity, hello, known=hello.nonce in self.sessions)
 
     def _turn_away(self, connection: Connection, answer: Refused) -> list[Effect]:
         self._accepting.discard(connection)
@@ -356,20 +345,31 @@ class Handshakes:
         self._farewells.clear()
 
     def restore(self, records: tuple[SessionRecord, ...]) -> list[Effect]:
-        """Keep what a cut recorded until both applications open the session again, or we do, if ours has closed it."""
+        """Keep what a cut recorded until both applications open the session again, or we do, if ours has closed it.
+
+        An acceptor that has nothing to give or to get any more is done; its initiator asks, because it may not know.
+        """
         effects: list[Effect] = []
         for record in records:
-            evidence = record.evidence
-            drained = evidence.outgoing.closed and evidence.outgoing.acknowledged == evidence.outgoing.sent
-            if drained and evidence.incoming.closed:
-                continue
-            label = evidence.session.split(":", 1)[1]
+            label = record.evidence.session.split(":", 1)[1]
             session = Session.restore(record, label=label, window=self._window, bytes_max=self._bytes_max)
             self.sessions[session.key] = session
-            if session.initiator and session.outgoing.closed:
+            if session.finished and not session.initiator:
+                session.advance("end")
+            elif session.initiator and session.outgoing.closed:
                 session.unattended = True
                 effects.append(Reopen(key=session.key, address=session.address))
         return effects
+
+    def release(self, released: tuple[ProcessName, ...]) -> tuple[list[Effect], tuple[str, ...]]:
+        """End what is closed both ways and whose other end has left for good: nobody is there to say that it is over.
+
+        Returns the effects, and the keys of the sessions that ended so.
+        """
+        gone = [s for s in self.sessions.values() if s.peer in released and s.phase != "ended"]
+        over = [session for session in gone if session.outgoing.closed and session.incoming.closed]
+        effects = [effect for session in over for effect in self.ended(session)]
+        return effects, tuple(session.key for session in over)
 
     def farewell(self, connection: Connection) -> Refused | Ended | None:
         """What is still to be said on a connection that carries no session."""

@@ -54,9 +54,9 @@ class Hello(Frame, frozen=True, array_like=True, kw_only=True, tag=1):
 
     ``session`` is empty for a new one; ``nonce`` then makes a repeated Hello open it only once, and it gets no name
     among ``closed``: sessions that a recovery restored and that the initiator's application has closed.
-    ``reopens``: ``session`` is such a one, and is connected only to deliver what is under way. ``arrived`` is
-    the highest number below which nothing is missing of what the acceptor sent, ``limit`` the highest number
-    that the acceptor may transmit.
+    ``reopens``: ``session`` is such a one, and the acceptor may never have heard of it. ``arrived`` is the highest
+    number below which nothing is missing of what the acceptor sent, ``limit`` the highest number that the acceptor
+    may transmit.
     """
 
     version: int

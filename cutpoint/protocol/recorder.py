@@ -94,6 +94,9 @@ class Recorder:
         if recording.members is not None:
             return effects + self.repeat_report()
         recording.members, recording.released = begin.members, begin.released
+        released, over = self._handshakes.release(begin.released)
+        recording.ended = (*recording.ended, *over)
+        effects += released
         effects.append(ask.WatchCut(cut=begin.cut, seconds=begin.deadline_seconds * HOLD_UP_SHARE))
         if not recording.waiting:
             effects += self._refuse_outsiders(recording)

@@ -110,7 +110,7 @@ class Session:
             arrived=Sequence(self.incoming.seen.prefix),
             limit=Sequence(self.incoming.taken.prefix + self.window),
             closed=closed,
-            reopens=self.opening and self.unattended,
+            reopens=self.opening and self.unattended and self.unanswered,
         )
 
     def welcome(self, *, incarnation: Incarnation, cut: CutNumber, process: ProcessName, life: Life) -> Welcome:

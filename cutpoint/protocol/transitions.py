@@ -68,10 +68,10 @@ SESSION = Table(
     name="session",
     start="opening",
     steps={
-        "opening": {"establish": "open", "lose connection": "opening", "break": "broken"},
+        "opening": {"establish": "open", "lose connection": "opening", "end": "ended", "break": "broken"},
         "open": {"lose connection": "interrupted", "end": "ended", "break": "broken"},
         "interrupted": {"lose connection": "interrupted", "resume": "open", "end": "ended", "break": "broken"},
-        "dormant": {"reopen": "opening"},
+        "dormant": {"reopen": "opening", "end": "ended"},
         "ended": {"forget": "forgotten"},
     },
 )

@@ -19,6 +19,9 @@ from cutpoint.protocol.messages import Close, HeldUp, PartSummary, Payload, Sess
 from cutpoint.protocol.process import Process
 from cutpoint_simulations.world.network import Network, Wire
 
+FRAME_BYTES_MAX = 16
+"""About two payments: several frames of a channel are under way at once, and may overtake each other."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Account:
@@ -182,7 +185,7 @@ class Participant:
     def transmit(self, wire: Wire) -> None:
         """Put on the connection what the core has to give."""
         line = wire.line_from(self.name)
-        while frames := self.core.transmit(wire.number, bytes_max=64):
+        while frames := self.core.transmit(wire.number, bytes_max=FRAME_BYTES_MAX):
             if not line.ends:
                 line.frames.extend(frames)
 

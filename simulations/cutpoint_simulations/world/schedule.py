@@ -22,6 +22,16 @@ PROCESSES_MAX = 10
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """How often an application wants what, of what it can have. The kinds are those of `World.wishes`."""
+
+    send: float = 8.0
+    open: float = 1.0
+    close: float = 0.3
+    redial: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Odds:
     """How often, per step, something fails, and how often a cut is asked for. All between 0 and 1."""
 
@@ -30,12 +40,14 @@ class Odds:
     kill: float = 0.002
     kill_coordinator: float = 0.001
     break_connection: float = 0.01
+    lose_control: float = 0.001
     lose_part: float = 0.0005
     join: float = 0.0015
     leave: float = 0.001
     wish: float = 0.35
     unordered: float = 0.4
     hold_turn: float = 0.2
+    wishes: Wishes = Wishes()
 
     def among(self, processes: int) -> Odds:
         """As often in the time in which every process acts once, however many there are: 10 or fewer are the measure.
@@ -43,12 +55,15 @@ class Odds:
         Connections break as often as before, because there are more of them.
         """
         share = min(1.0, 10 / processes)
-        rare = ("interval", "deadline", "kill", "kill_coordinator", "lose_part", "join", "leave")
+        rare = ("interval", "deadline", "kill", "kill_coordinator", "lose_control", "lose_part", "join", "leave")
         return dataclasses.replace(self, **{name: getattr(self, name) * share for name in rare})
 
 
-CALM = Odds(deadline=0.0003, kill=0.0005, kill_coordinator=0.0003, break_connection=0.005)
+CALM = Odds(deadline=0.0003, kill=0.0005, kill_coordinator=0.0003, break_connection=0.005, lose_control=0.0003)
 """Seldom enough that most cuts come through, with many messages under way."""
+
+FICKLE = Wishes(send=2.0, open=2.0, close=1.5)
+"""Sessions are short, and their names are used again."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,23 +151,30 @@ class Schedule:
             return
         actions = self.world.enabled(actor)
         if not actions or self._random.random() < self.odds.wish:
-            actions = self.world.wishes(actor) or actions
+            actions = self._wish(actor) or actions
         if actions:
             self._apply(self._detailed(self._random.choice(actions)))
         else:
             self._steps += 1
 
+    def _wish(self, actor: str) -> list[Action]:
+        """What an application wants to do next: one kind of thing, mostly to pay."""
+        wishes = self.world.wishes(actor)
+        kinds = tuple(dict.fromkeys(wish.kind for wish in wishes))
+        if not kinds:
+            return []
+        (kind,) = self._random.choices(kinds, [getattr(self.odds.wishes, kind) for kind in kinds])
+        return [wish for wish in wishes if wish.kind == kind]
+
     def _detailed(self, action: Action) -> Action:
         """Fill in what is the chooser's: how much is paid, whether a turn stays open, whether a channel keeps order."""
         match action.kind:
             case "send":
-                return action._replace(amount=self._random.randint(1, action.amount))
+                return action._replace(amount=self._random.randint(1, max(1, action.amount // 8)))
             case "take":
                 return action._replace(pick=int(self._random.random() < self.odds.hold_turn))
             case "open":
                 return action._replace(pick=int(self._random.random() < self.odds.unordered))
-            case "close" if self._random.random() < 0.8:
-                return action._replace(kind="nothing")
         return action
 
     # ----------------------------------------------------------------------------------------------------- faults
@@ -168,6 +190,7 @@ class Schedule:
             (odds.lose_part, self._lose_part),
             (odds.join, self._join),
             (odds.leave, self._leave),
+            (odds.lose_control, self._lose_control),
         )
         for chance, fault in faults:
             if dice < chance:
@@ -185,6 +208,11 @@ class Schedule:
             actor = wire.client if wire.client in self.world.participants else wire.server
             if actor in self.world.participants:
                 self.world.apply(Action(actor, "break", number=wire.number))
+
+    def _lose_control(self) -> None:
+        """An agent's connection to the coordinator breaks; both live on."""
+        if self.world.participants:
+            self.world.lose_control(self._random.choice(list(self.world.participants)))
 
     def _deadline(self) -> None:
         headquarters = self.world.headquarters
@@ -216,11 +244,13 @@ class Schedule:
 def numbered(seed: int, *, processes: int = 10, steps: int = 400) -> Schedule:
     """Schedule number ``seed`` of a series with up to ``processes`` processes, or exactly so many if more than 10.
 
-    Of four in turn one starts cold among many faults, one cold and calm, two with everything established.
+    By turns there are many faults or few, they start cold or established, and applications pay or open and close.
     """
     size = 2 + seed % (processes - 1) if processes <= PROCESSES_MAX else processes
     calm = seed // 2 % 2 == 1 or processes > PROCESSES_MAX
     established = seed // 4 % 2 == 1 or processes > PROCESSES_MAX
     topology = drawn(random.Random(seed), size) if established else None
     odds = (CALM if calm else Odds()).among(size)
+    if seed // 8 % 2 == 1:
+        odds = dataclasses.replace(odds, wishes=FICKLE, break_connection=4 * odds.break_connection)
     return Schedule(seed=seed, processes=size, steps=steps, odds=odds, topology=topology)

@@ -91,6 +91,10 @@ class World:
             participant.said.clear()
             participant.heard.clear()
 
+    def lose_control(self, name: str) -> None:
+        """The connection of a process to the coordinator breaks, and what was under way on it is lost."""
+        self._drop_control(self.participants[name])
+
     def _drop_control(self, participant: Participant) -> None:
         number, participant.control = participant.control, 0
         participant.said.clear()
@@ -152,7 +156,9 @@ class World:
         participant = self.participants.get(actor)
         if participant is None or participant.core.phase != "running" or participant.leaving:
             return []
-        actions = [Action(actor, "redial", key=key) for key in participant.to_redial if self._lives_at(participant, key)]
+        actions = [
+            Action(actor, "redial", key=key) for key in participant.to_redial if self._lives_at(participant, key)
+        ]
         for key in participant.keys:
             session = participant.core.session(key)
             if session is None or session.outgoing.closed:
@@ -171,10 +177,13 @@ class World:
         return [Action(HEADQUARTERS, "do next")] if headquarters.to_do else []
 
     def _can_redial(self, participant: Participant, key: str) -> bool:
-        """Whether it is worth while: the session is over, or whoever accepted it runs."""
+        """Whether it is worth while: the session is over, its acceptor runs, or a cut waits for any answer."""
         session = participant.core.session(key)
-        target = self.participants.get(session.address) if session is not None else None
-        return session is None or (target is not None and target.core.phase == "running")
+        if session is None:
+            return True
+        target = self.participants.get(session.address)
+        in_the_way = not session.name and participant.core.recorder.waiting
+        return target is not None and (target.core.phase == "running" or in_the_way)
 
     def _lives_at(self, participant: Participant, key: str) -> bool:
         """Whether somebody would take the connection, to refuse it perhaps."""

@@ -15,6 +15,7 @@ COLD = {
 }
 
 NUMBERED = {
+    27: "an acceptor never learnt that a session which had ended inside the cut was over",
     54: "a name was given again while the initiator still listed the session that had it",
     174: "a session that keeps no order took the name of a restored one that does",
     468: "a session that keeps no order took the name of a restored one that does",
@@ -22,6 +23,7 @@ NUMBERED = {
     534: "a lost Welcome to a restored session could never be repeated",
     622: "a session ended while the acceptor waited for the initiator's marker",
     732: "a lost Welcome to a restored session held a cut up for ever",
+    936: "a session whose acceptor had ended it inside the cut was opened again for ever",
     758: "a lost Welcome to a restored session held a cut up for ever",
 }
 
