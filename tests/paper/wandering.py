@@ -11,7 +11,7 @@ from cutpoint_simulations.world.topology import Edge, Topology, drawn, ring
 from tests.paper.chronicle import Chronicle
 from tests.paper.model import Event, GlobalState, states
 
-SEEDS = range(24)
+SEEDS = range(16)
 ROUNDS_MAX = 1000
 
 
