@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from cutpoint.errors import CutpointError
+from cutpoint.errors import CutpointError, Damaged, ObjectMissing
 from cutpoint.names import CutNumber, Digest, Life, ProcessName
 from cutpoint.protocol.effects import PersistPart
 from cutpoint.protocol.events import Event, PartLoaded, PartPersisted, PartUnfit, PersistFailed
@@ -124,7 +124,8 @@ class Parts:
         try:
             loaded, sessions = await asyncio.to_thread(self._read, prepare)
         except (CutpointError, OSError) as error:
-            self._done(PartUnfit(incarnation=prepare.incarnation, reason=str(error)))
+            damaged = isinstance(error, Damaged | ObjectMissing)
+            self._done(PartUnfit(incarnation=prepare.incarnation, reason=str(error), damaged=damaged))
             return
         if prepare.incarnation == self._process.incarnation:
             self._loaded = loaded
@@ -135,7 +136,7 @@ class Parts:
             return self._states.check(()), ()
         part = read_part(_backend(self._store), Digest(prepare.object))
         if part.process != self._name or part.cut != prepare.cut:
-            raise CutpointError(
+            raise Damaged(
                 f"the part {prepare.object} is of {part.process} and cut {part.cut}, not of {self._name} and cut "
                 f"{prepare.cut}; nothing was changed; recover to another recovery point"
             )

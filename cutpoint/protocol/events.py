@@ -146,10 +146,11 @@ class PartLoaded(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class PartUnfit(Event):
-    """The part cannot be restored (the other end of LoadPart)."""
+    """The part cannot be restored (the other end of LoadPart). ``damaged``: the part itself is at fault."""
 
     incarnation: Incarnation
     reason: str
+    damaged: bool = True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

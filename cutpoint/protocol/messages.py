@@ -291,10 +291,15 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
 
 
 class Unfit(msgspec.Struct, frozen=True, kw_only=True, tag="unfit"):
-    """The part cannot be restored here, and why. Nothing was changed."""
+    """The part cannot be restored here, and why. Nothing was changed.
+
+    ``damaged``: the part itself is at fault, whoever tries. Otherwise it may be sound: this program does not fit
+    it, or could not reach it.
+    """
 
     incarnation: Incarnation
     reason: str
+    damaged: bool = True
 
 
 ToCoordinator = Join | Leave | PartCaptured | PartStored | CutRefused | HeldUp | Ready | Unfit

@@ -55,12 +55,12 @@ class Rollback:
         self._answer = Ready(incarnation=incarnation)
         return self.answer()
 
-    def unfit(self, incarnation: Incarnation, reason: str) -> list[Effect]:
-        """The part cannot be restored here; the coordinator will choose another."""
+    def unfit(self, incarnation: Incarnation, reason: str, damaged: bool = True) -> list[Effect]:
+        """The part cannot be restored here; if it is damaged, the coordinator will choose another."""
         if incarnation != self._identity.incarnation or self._identity.phase != "loading":
             return []
         self._identity.advance("unfit")
-        self._answer = Unfit(incarnation=incarnation, reason=reason)
+        self._answer = Unfit(incarnation=incarnation, reason=reason, damaged=damaged)
         return self.answer()
 
     def answer(self) -> list[Effect]:
