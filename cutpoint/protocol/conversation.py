@@ -12,7 +12,7 @@ from cutpoint.protocol import effects as ask
 from cutpoint.protocol import events as was
 from cutpoint.protocol.effects import Effect
 from cutpoint.protocol.events import Connection
-from cutpoint.protocol.handshake import Handshakes, transmit
+from cutpoint.protocol.handshake import Handshakes
 from cutpoint.protocol.identity import Identity
 from cutpoint.protocol.messages import (
     Acknowledge,
@@ -28,6 +28,7 @@ from cutpoint.protocol.messages import (
 )
 from cutpoint.protocol.recorder import Recorder
 from cutpoint.protocol.session import Session
+from cutpoint.protocol.sessions import transmit
 
 
 class Conversation:
@@ -47,6 +48,7 @@ class Conversation:
             if (session := self._handshakes.connections.get(connection)) is None:
                 return []
             if isinstance(frame, Refused):
+                self._check_role(session, frame)
                 return self._after(session, self._refused(session, frame))
             if frame.incarnation < self._identity.incarnation:
                 self.stale += 1
@@ -63,8 +65,18 @@ class Conversation:
     def _hello_arrived(self, connection: Connection, frame: AnyFrame) -> list[Effect]:
         if not isinstance(frame, Hello):
             raise ProtocolViolation(f"{type(frame).__name__} came where a Hello was expected")
-        effects = self._handshakes.hello(connection, frame)
-        return effects + self._recorder.reach(self._handshakes.waits_for())
+        return self._handshakes.hello(connection, frame)
+
+    def _check_role(self, session: Session, frame: AnyFrame) -> None:
+        if not session.initiator:
+            raise ProtocolViolation(f"{type(frame).__name__} came from the initiator of {session.title()}")
+
+    def given_up(self, event: was.OpenGivenUp) -> list[Effect]:
+        """Nobody has answered, and the application knows: no cut waits for it any longer."""
+        session = self._handshakes.sessions.get(event.key)
+        if session is None:
+            return []
+        return self._after(session, self._handshakes.give_up(event.key, event.reason))
 
     def _refused(self, session: Session, frame: Refused) -> list[Effect]:
         """No cut waits until an acceptor that is outside of it changes its mind: the application may open again."""
@@ -110,6 +122,8 @@ class Conversation:
             case Data():
                 effects += self._data_arrived(session, frame)
             case Marker():
+                if not 1 <= frame.recorded_from <= frame.sent + 1:
+                    raise ProtocolViolation(f"a marker on {session.title()} recorded from {frame.recorded_from}")
                 if self._recorder.recording is not None and self._recorder.recording.cut == frame.cut:
                     self._recorder.recording.marked(session, frame)
                 effects += self.act_on_held(session)
@@ -119,8 +133,10 @@ class Conversation:
             case Welcome():
                 effects += self._handshakes.welcomed(session, frame)
                 effects += self.act_on_held(session)
-            case Ended():
+            case Ended() if session.initiator:
                 effects += self._after(session, self._handshakes.ended(session))
+            case Ended() if session.phase == "ended":
+                effects += self._handshakes.answered(session, frame.cut)
             case _:
                 raise ProtocolViolation(f"{type(frame).__name__} is not expected on {session.title()}")
         return effects

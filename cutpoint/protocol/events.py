@@ -35,6 +35,14 @@ class OpenRequested(Event):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class OpenGivenUp(Event):
+    """The driver has given up a session of ours that nobody has answered, and told the application."""
+
+    key: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class AcceptRequested(Event):
     """The application wrapped a connection that a peer had opened: a Hello is expected on it."""
 

@@ -14,14 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cutpoint.errors import ProtocolViolation
-from cutpoint.names import CutNumber, ProcessName, SessionName, session_name
+from cutpoint.names import ProcessName, SessionName, session_name
 from cutpoint.protocol.effects import (
     AttachConnection,
     CloseConnection,
     Effect,
-    Redial,
-    Reopen,
-    SessionEnded,
     SessionEstablished,
     Transmit,
     WakeReceiver,
@@ -29,18 +26,14 @@ from cutpoint.protocol.effects import (
 )
 from cutpoint.protocol.events import Connection
 from cutpoint.protocol.identity import Identity
-from cutpoint.protocol.messages import PROTOCOL_VERSION, Ended, Hello, Refused, SessionRecord, Welcome
+from cutpoint.protocol.messages import PROTOCOL_VERSION, Ended, Hello, Refused, Welcome
 from cutpoint.protocol.refusal import refusal
 from cutpoint.protocol.session import Session
+from cutpoint.protocol.sessions import Sessions, transmit
 
 
-def transmit(session: Session) -> list[Effect]:
-    """There is something to put on the session's connection, if it has one."""
-    return [] if session.connection is None else [Transmit(connection=session.connection)]
-
-
-class Handshakes:
-    """The sessions of one process and the connections that carry them."""
+class Handshakes(Sessions):
+    """How sessions begin, on top of what a process knows of them."""
 
     def __init__(
         self,
@@ -50,14 +43,8 @@ class Handshakes:
         bytes_max: int,
         gate: Callable[[ProcessName], bool],
     ) -> None:
-        self.sessions: dict[str, Session] = {}
-        self.connections: dict[Connection, Session] = {}
-        self._accepting: set[Connection] = set()
+        super().__init__(identity, window=window, bytes_max=bytes_max)
         self._hellos: dict[Connection, Hello] = {}
-        self._farewells: dict[Connection, Refused | Ended] = {}
-        self._identity = identity
-        self._window = window
-        self._bytes_max = bytes_max
         self._gate = gate
 
     # ------------------------------------------------------------------------------------------- the initiator
@@ -86,12 +73,7 @@ class Handshakes:
         return [AttachConnection(connection=connection, key=key, fresh=False), *self._say_hello(session)]
 
     def _say_hello(self, session: Session) -> list[Effect]:
-        me = self._identity
-        session.queue.append(
-            session.hello(
-                incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life, closed=self._unattended()
-            )
-        )
+        session.queue.append(session.hello(self._identity, closed=self._unattended()))
         return transmit(session)
 
     def nameless(self) -> tuple[Session, ...]:
@@ -104,6 +86,8 @@ class Handshakes:
             raise ProtocolViolation(
                 f"{frame.process} speaks protocol version {frame.version}, this process {PROTOCOL_VERSION}"
             )
+        if frame.computation != self._identity.computation:
+            raise ProtocolViolation(f"{frame.process} belongs to another computation, {frame.computation!r}")
         effects = self._outlived(frame.session)
         session.name, session.peer, session.peer_life = frame.session, frame.process, frame.life
         session.outgoing.limit = frame.limit
@@ -120,16 +104,16 @@ class Handshakes:
             return []
         if not (former.outgoing.closed and former.incoming.closed):
             raise ProtocolViolation(f"the name {name} was given again while the session that has it is open")
-        effects = self.ended(former)
-        self.forget((former.key,))
-        return effects
+        return self.ended(former)
 
     def welcomed(self, session: Session, frame: Welcome) -> list[Effect]:
         """The acceptor has answered, and nothing in the answer is news from after our cut."""
+        if not session.initiator or session.phase not in ("opening", "interrupted"):
+            raise ProtocolViolation(f"a Welcome came on {session.title()}, which expects none")
         resumed = not session.opening
         if resumed and frame.life != session.peer_life:
             return self.break_off(session, f"{session.peer} has lost its memory; a recovery will follow")
-        session.peer_life = frame.life
+        session.peer_life, session.peer_bytes_max = frame.life, frame.message_bytes_max
         session.outgoing.resume(frame.arrived)
         session.outgoing.limit = max(frame.limit, session.outgoing.limit if resumed else 0)
         session.advance("resume" if resumed else "establish")
@@ -216,7 +200,7 @@ class Handshakes:
         self._attach(session, connection)
         if session.phase == "interrupted":
             session.advance("resume")
-        session.queue.append(session.welcome(incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life))
+        session.queue.append(session.welcome(me))
         if session.marker is not None:
             session.queue.append(session.marker)
         if session.phase == "ended":
@@ -241,7 +225,7 @@ class Handshakes:
             bytes_max=self._bytes_max,
         )
         session.name, session.peer, session.peer_life = name, hello.process, hello.life
-        session.opened = me.cut
+        session.opened, session.peer_bytes_max = me.cut, hello.message_bytes_max
         session.outgoing.limit = hello.limit
         if (dormant := self._dormant(name)) is not None:
             dormant.advance("reopen")
@@ -250,7 +234,7 @@ class Handshakes:
         self.sessions[session.key] = session
         self._accepting.discard(connection)
         self._attach(session, connection)
-        session.queue.append(session.welcome(incarnation=me.incarnation, cut=me.cut, process=me.name, life=me.life))
+        session.queue.append(session.welcome(me))
         effects: list[Effect] = [
             AttachConnection(connection=connection, key=session.key, fresh=True),
             SessionEstablished(key=session.key, session=name),
@@ -269,130 +253,26 @@ class Handshakes:
             name = session_name(hello.process, self._identity.name, f"{hello.label}#{ordinal}")
         return name
 
+    def give_up(self, key: str, reason: str) -> list[Effect]:
+        """The driver has given up a session of ours that nobody has answered."""
+        session = self.sessions.get(key)
+        return [] if session is None or not session.opening else self.break_off(session, reason)
+
+    def roll_back(self) -> None:
+        """A recovery ends all sessions of the incarnation; their connections are the driver's to close."""
+        super().roll_back()
+        self._hellos.clear()
+
+    def lost(self, connection: Connection) -> list[Effect]:
+        """The connection is gone: the session waits for another one, which its initiator makes."""
+        self._hellos.pop(connection, None)
+        return super().lost(connection)
+
     def confirm(self, session: Session) -> list[Effect]:
         """The first frame after our Welcome: the initiator knows, so our messages may flow."""
         session.confirmed = session.flowing = True
         session.advance("establish")
         return transmit(session)
 
-    # ------------------------------------------------------------------------------------------------- endings
-
-    def lost(self, connection: Connection) -> list[Effect]:
-        """The connection is gone: the session waits for another one, which its initiator makes."""
-        self._accepting.discard(connection)
-        self._hellos.pop(connection, None)
-        self._farewells.pop(connection, None)
-        session = self.connections.pop(connection, None)
-        if session is None or session.connection != connection:
-            return []
-        session.disconnect()
-        if session.phase == "ended":
-            return []
-        session.advance("lose connection")
-        return [Redial(key=session.key)] if session.initiator else []
-
-    def ended(self, session: Session) -> list[Effect]:
-        """The acceptor says that all is over, or that it does not know the session."""
-        if session.outgoing.closed and session.incoming.closed:
-            session.outgoing.acknowledge(session.outgoing.sent)
-            return self.end(session)
-        return self.break_off(session, f"{session.peer or 'the peer'} does not know this session")
-
-    def end(self, session: Session) -> list[Effect]:
-        """Both channels are closed and drained. The session stays in parts until a cut with it is published."""
-        if session.phase == "ended":
-            return []
-        session.advance("end")
-        effects: list[Effect] = [SessionEnded(key=session.key, reason="")]
-        connection = session.connection
-        if connection is None:
-            return effects
-        if not session.initiator:
-            session.queue.append(Ended(incarnation=self._identity.incarnation, cut=self._identity.cut))
-            return [*effects, Transmit(connection=connection)]
-        return [*effects, *self._detach(session, "")]
-
-    def break_off(self, session: Session, reason: str) -> list[Effect]:
-        """The session is not, or never was."""
-        detached = self._detach(session, reason)
-        session.advance("break")
-        del self.sessions[session.key]
-        unsent = tuple(message.payload for message in session.outgoing.in_flight())
-        return [SessionEnded(key=session.key, reason=reason, unsent=unsent), *detached]
-
-    @property
-    def all_ended(self) -> bool:
-        """Whether nothing is open any more."""
-        return all(session.phase == "ended" for session in self.sessions.values())
-
-    def forget(self, keys: tuple[str, ...]) -> None:
-        """A cut in which these sessions had ended is published: nobody will ask again."""
-        for key in keys:
-            if (session := self.sessions.pop(key, None)) is not None:
-                session.advance("forget")
-                if session.connection is not None:
-                    self._farewells[session.connection] = Ended(
-                        incarnation=self._identity.incarnation, cut=self._identity.cut
-                    )
-                    self.connections.pop(session.connection, None)
-
-    def roll_back(self) -> None:
-        """A recovery ends all sessions of the incarnation; their connections are the driver's to close."""
-        self.sessions.clear()
-        self.connections.clear()
-        self._accepting.clear()
-        self._hellos.clear()
-        self._farewells.clear()
-
-    def restore(self, records: tuple[SessionRecord, ...]) -> list[Effect]:
-        """Keep what a cut recorded until both applications open the session again, or we do, if ours has closed it.
-
-        An acceptor that has nothing to give or to get any more is done; its initiator asks, because it may not know.
-        """
-        effects: list[Effect] = []
-        for record in records:
-            label = record.evidence.session.split(":", 1)[1]
-            session = Session.restore(record, label=label, window=self._window, bytes_max=self._bytes_max)
-            self.sessions[session.key] = session
-            if session.finished and not session.initiator:
-                session.advance("end")
-            elif session.initiator and session.outgoing.closed:
-                session.unattended = True
-                effects.append(Reopen(key=session.key, address=session.address))
-        return effects
-
-    def release(self, released: tuple[ProcessName, ...]) -> tuple[list[Effect], tuple[str, ...]]:
-        """End what is closed both ways and whose other end has left for good: nobody is there to say that it is over.
-
-        Returns the effects, and the keys of the sessions that ended so.
-        """
-        gone = [s for s in self.sessions.values() if s.peer in released and s.phase != "ended"]
-        over = [session for session in gone if session.outgoing.closed and session.incoming.closed]
-        effects = [effect for session in over for effect in self.ended(session)]
-        return effects, tuple(session.key for session in over)
-
-    def farewell(self, connection: Connection) -> Refused | Ended | None:
-        """What is still to be said on a connection that carries no session."""
-        return self._farewells.pop(connection, None)
-
     def _unattended(self) -> tuple[SessionName, ...]:
         return tuple(session.name for session in self.sessions.values() if session.unattended)
-
-    def _dormant(self, name: SessionName) -> Session | None:
-        return next((s for s in self.sessions.values() if s.dormant and s.name == name), None)
-
-    def _attach(self, session: Session, connection: Connection) -> None:
-        session.connect(connection)
-        self.connections[connection] = session
-
-    def _detach(self, session: Session, reason: str) -> list[Effect]:
-        connection = session.connection
-        if connection is None:
-            return []
-        session.disconnect()
-        self.connections.pop(connection, None)
-        return [CloseConnection(connection=connection, reason=reason)]
-
-    def waits_for(self) -> CutNumber:
-        """The highest cut that a waiting Hello knows of: this process has to record it first."""
-        return max((hello.cut for hello in self._hellos.values()), default=CutNumber(0))

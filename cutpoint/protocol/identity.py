@@ -17,6 +17,7 @@ class Identity:
 
     ``incarnation`` fences: it rises when a recovery is prepared. ``started`` is the one that runs or ran last.
     ``leaving``: the application has asked to leave for good, so no session is opened any more.
+    ``computation`` is known once the process is admitted or prepared; ``message_bytes_max``: what it takes in, 0: any.
     """
 
     name: ProcessName
@@ -27,6 +28,8 @@ class Identity:
     base: CutNumber = BEGINNING
     phase: str = PROCESS.start
     leaving: bool = False
+    computation: str = ""
+    message_bytes_max: int = 0
 
     def advance(self, step: str) -> None:
         """Take one step of the PROCESS table."""

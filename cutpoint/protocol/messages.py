@@ -70,6 +70,8 @@ class Hello(Frame, frozen=True, array_like=True, kw_only=True, tag=1):
     limit: Sequence
     closed: tuple[SessionName, ...] = ()
     reopens: bool = False
+    computation: str = ""
+    message_bytes_max: int = 0
 
 
 class Welcome(Frame, frozen=True, array_like=True, kw_only=True, tag=2):
@@ -82,6 +84,8 @@ class Welcome(Frame, frozen=True, array_like=True, kw_only=True, tag=2):
     opened: CutNumber
     arrived: Sequence
     limit: Sequence
+    computation: str = ""
+    message_bytes_max: int = 0
 
 
 class Refused(Frame, frozen=True, array_like=True, kw_only=True, tag=3):
@@ -130,7 +134,8 @@ class Credit(Frame, frozen=True, array_like=True, kw_only=True, tag=7):
 class Ended(Frame, frozen=True, array_like=True, kw_only=True, tag=8):
     """The acceptor has received and been acknowledged everything, both ends closed: the session is over.
 
-    Also its answer to a Hello that resumes a session which it does not know (any more).
+    Also its answer to a Hello that resumes a session which it does not know (any more), and the initiator's answer
+    to this word: the acceptor may forget the session.
     """
 
 

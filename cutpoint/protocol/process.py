@@ -25,7 +25,6 @@ from cutpoint.protocol.conversation import Conversation
 from cutpoint.protocol.effects import Effect
 from cutpoint.protocol.events import Connection, Event, Turn
 from cutpoint.protocol.handshake import Handshakes
-from cutpoint.protocol.handshake import transmit as put_on_wire
 from cutpoint.protocol.identity import Identity
 from cutpoint.protocol.messages import (
     PROTOCOL_VERSION,
@@ -46,6 +45,7 @@ from cutpoint.protocol.messages import (
 from cutpoint.protocol.recorder import Recorder
 from cutpoint.protocol.rollback import Rollback
 from cutpoint.protocol.session import Session
+from cutpoint.protocol.sessions import transmit as put_on_wire
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,9 +63,15 @@ class Process:
     """The core of one process. `Identity` says what it knows of itself."""
 
     def __init__(
-        self, *, name: ProcessName, life: Life, window_messages: int = 256, window_bytes: int = 1 << 20
+        self,
+        *,
+        name: ProcessName,
+        life: Life,
+        window_messages: int = 256,
+        window_bytes: int = 1 << 20,
+        message_bytes_max: int = 0,
     ) -> None:
-        self.identity = Identity(name=name, life=life)
+        self.identity = Identity(name=name, life=life, message_bytes_max=message_bytes_max)
         self.handshakes = Handshakes(
             self.identity,
             window=window_messages,
@@ -80,6 +86,7 @@ class Process:
         self._left = False
         self._handlers: dict[type[Event], Callable[[Any], list[Effect]]] = {
             was.OpenRequested: self._on_open_requested,
+            was.OpenGivenUp: self.conversation.given_up,
             was.AcceptRequested: self._on_accept_requested,
             was.Redialled: lambda e: self.handshakes.redialled(e.connection, e.key),
             was.FrameArrived: self.conversation.frame_arrived,
@@ -151,6 +158,12 @@ class Process:
         """The connection that carries the session now."""
         session = self.handshakes.sessions.get(key)
         return None if session is None else session.connection
+
+    def message_bytes_max(self, key: str) -> int:
+        """The largest message that both ends take in, in bytes; 0 if neither has said."""
+        session = self.handshakes.sessions.get(key)
+        limits = (self.identity.message_bytes_max, 0 if session is None else session.peer_bytes_max)
+        return min((limit for limit in limits if limit), default=0)
 
     def send(self, key: str, payload: Payload) -> Sequence:
         """Count one message as sent. The driver then transmits. UsageError if the channel is closed or gone."""
@@ -276,7 +289,7 @@ class Process:
         if me.phase == "absent":
             me.advance("admitted")
             me.incarnation = me.started = admit.incarnation
-            me.cut, me.base = admit.cut, admit.base
+            me.cut, me.base, me.computation = admit.cut, admit.base, admit.computation
         elif not me.running or admit.incarnation != me.incarnation:
             return []
         admitted = ask.Admitted(incarnation=me.incarnation, computation=admit.computation, store=admit.store)
@@ -289,6 +302,7 @@ class Process:
         effects = self.recorder.drop_recording()
         self.recorder.turns.clear()
         self.handshakes.roll_back()
+        self.identity.computation = prepare.computation
         return effects + self.rollback.prepare(prepare)
 
     def _started(self, start: Start) -> list[Effect]:

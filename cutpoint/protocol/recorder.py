@@ -21,11 +21,12 @@ from cutpoint.protocol import effects as ask
 from cutpoint.protocol import events as was
 from cutpoint.protocol.effects import Effect
 from cutpoint.protocol.events import Turn
-from cutpoint.protocol.handshake import Handshakes, transmit
+from cutpoint.protocol.handshake import Handshakes
 from cutpoint.protocol.identity import Identity
 from cutpoint.protocol.messages import Abandon, Begin, CutRefused, Marker, PartCaptured, PartStored, Published
 from cutpoint.protocol.recording import Recording
 from cutpoint.protocol.session import Session
+from cutpoint.protocol.sessions import transmit
 
 HOLD_UP_SHARE = 0.8
 """The share of a cut's deadline after which a process says what holds the cut up."""
@@ -87,16 +88,16 @@ class Recorder:
     def begun(self, begin: Begin) -> list[Effect]:
         if begin.incarnation != self._identity.incarnation or not self._identity.running:
             return []
-        effects = self.reach(begin.cut, begin.base)
+        effects, gone = self._handshakes.release(begin.released)
+        effects += self.reach(begin.cut, begin.base)
         recording = self.recording
         if recording is None or recording.cut != begin.cut:
             return effects
+        for session in gone:
+            recording.forget(session)
         if recording.members is not None:
             return effects + self.repeat_report()
         recording.members, recording.released = begin.members, begin.released
-        released, over = self._handshakes.release(begin.released)
-        recording.ended = (*recording.ended, *over)
-        effects += released
         effects.append(ask.WatchCut(cut=begin.cut, seconds=begin.deadline_seconds * HOLD_UP_SHARE))
         if not recording.waiting:
             effects += self._refuse_outsiders(recording)
@@ -110,7 +111,7 @@ class Recorder:
             return []
         effects: list[Effect] = []
         if self.recording is not None:
-            published = base is not None and base == self.recording.cut
+            published = base == self.recording.cut and self.recording.phase in ("captured", "stored")
             effects += self._publish(self.recording) if published else self._discard(self.recording)
         if base is not None:
             self._identity.base = max(self._identity.base, base)
@@ -135,6 +136,7 @@ class Recorder:
         for session in sessions:
             self._put_marker(session, recording)
             session.outgoing.mark(before)
+        self._handshakes.forget_answered()
         effects: list[Effect] = [ask.RecordState(cut=recording.cut, base=recording.base)]
         for session in sessions:
             effects += transmit(session)
@@ -180,13 +182,10 @@ class Recorder:
         ]
 
     def _refuse_outsiders(self, recording: Recording) -> list[Effect]:
-        outsider = recording.outsider(list(self._handshakes.sessions.values()))
-        if outsider is None or recording.refusal:
+        outsider = recording.outsider(list(self._handshakes.sessions.values()), tuple(self._handshakes.strangers))
+        if not outsider or recording.refusal:
             return []
-        recording.refusal = (
-            f"{self._identity.name} has the channel {outsider.title()} to {outsider.peer}, "
-            f"which is not a member of cut {recording.cut}"
-        )
+        recording.refusal = f"{self._identity.name} has {outsider}, which is not a member of cut {recording.cut}"
         return [ask.SendToCoordinator(message=CutRefused(cut=recording.cut, reason=recording.refusal))]
 
     def part_persisted(self, event: was.PartPersisted) -> list[Effect]:
@@ -229,6 +228,8 @@ class Recorder:
         if self.recording is not None and self.recording.cut == abandon.cut:
             effects += self._discard(self.recording)
         elif abandon.cut > self._identity.cut:
+            if self.recording is not None and self.recording.cut < abandon.cut:
+                effects += self._discard(self.recording)
             self._skip(abandon.cut)
         return effects + self._resume_after_hold()
 
@@ -241,9 +242,9 @@ class Recorder:
         return self._publish(recording) + self._resume_after_hold()
 
     def _publish(self, recording: Recording) -> list[Effect]:
-        recording.phase = "published"
+        recording.advance("publish")
         self._identity.base = max(self._identity.base, recording.cut)
-        self._handshakes.forget(recording.ended)
+        self._handshakes.published(recording.cut, recording.ended)
         self.recording = None
         return [ask.KeepCapture(cut=recording.cut)]
 

@@ -81,12 +81,14 @@ class Recording:
         """Whether ``process`` takes part in this cut, as far as is known here."""
         return self.members is not None and process in self.members
 
-    def outsider(self, sessions: list[Session]) -> Session | None:
-        """A session with somebody outside the membership: reason to refuse the cut."""
+    def outsider(self, sessions: list[Session], strangers: tuple[ProcessName, ...]) -> str:
+        """A session with somebody outside the membership, open or closed since the last cut: a reason to refuse it."""
         if self.members is None:
-            return None
+            return ""
         inside = {*self.members, *self.released}
-        return next((s for s in sessions if s.name and not s.opening and s.peer not in inside), None)
+        found = [f"the channel {s.title()} to {s.peer}" for s in sessions if not s.opening and s.peer not in inside]
+        found += [f"had a channel to {peer}" for peer in strangers if peer not in inside]
+        return found[0] if found else ""
 
     def record(self, sessions: list[Session]) -> None:
         """Freeze all counters. One synchronous block with RecordState and the queueing of the markers."""

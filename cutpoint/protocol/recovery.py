@@ -5,9 +5,10 @@ everybody has loaded and checked its part before anybody's state changes; the re
 and whose lives count now, before anybody runs on. Each try is a new incarnation, which fences the one before.
 
 A process that the recovery point knows and that is missing is waited for, and named. One that it does not know
-begins anew. A recovery point that does not fit is marked as damaged, with the reason, and the nearest undamaged one
-that it descends from is tried. If none is left, everybody stays stopped with nothing changed, and an operator decides:
-the beginning is never chosen here while there was anything to lose.
+begins anew. A recovery point with a damaged part is marked, with the reason, and the nearest undamaged one that it
+descends from is tried. If none is left, everybody stays stopped with nothing changed, and an operator decides: the
+beginning is never chosen here while there was anything to lose. A program that does not fit a sound part says nothing
+against the recovery point: its process is named and waited for, as one that is missing, until another life of it fits.
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ from cutpoint.protocol.desk import Desk
 from cutpoint.protocol.ledger import CompletedRecovery, RecoveryPoint
 from cutpoint.protocol.membership import Agent
 from cutpoint.protocol.messages import Prepare, Start
-from cutpoint.protocol.recovery_records import completed, completion, failure, fence, part_of, participants
+from cutpoint.protocol.recovery_records import (
+    completed,
+    completion,
+    failure,
+    fence,
+    last_resort,
+    part_of,
+    participants,
+)
 from cutpoint.protocol.safeguards import Safeguards
 from cutpoint.protocol.transitions import RECOVERY
 
@@ -50,6 +59,7 @@ class Recovery:
         self.phase = RECOVERY.start
         self.reason = ""
         self._damaged: tuple[RecoveryPoint, ...] = ()
+        self._misfits: dict[ProcessName, tuple[Life, str]] = {}
         self._lives: dict[ProcessName, Life] = {}
         self._completed: CompletedRecovery | None = None
         self._request = ""
@@ -80,9 +90,18 @@ class Recovery:
             agent = membership.get(name)
             if agent is None:
                 waiting.append(f"{name} is not connected")
+            elif complaint := self.complaint_of(name):
+                waiting.append(complaint)
             elif not self._is_ready(agent):
                 waiting.append(f"{name} is loading its part")
         return tuple(waiting)
+
+    def complaint_of(self, name: ProcessName) -> str:
+        """Why the program that runs as ``name`` cannot restore its part, which may be sound; empty if it can."""
+        agent, (life, reason) = self._desk.membership.get(name), self._misfits.get(name, ("", ""))
+        if self.phase != "preparing" or agent is None or agent.join.life != life or self._is_ready(agent):
+            return ""
+        return f"{name} does not fit {self._title()}: {reason}"
 
     def participants(self) -> tuple[ProcessName, ...]:
         """Who must be ready, ascending."""
@@ -97,16 +116,26 @@ class Recovery:
         agent.ready = incarnation
         return True
 
-    def unfit(self, agent: Agent, incarnation: Incarnation, reason: str) -> bool:
-        """A part cannot be restored."""
+    def unfit(self, agent: Agent, incarnation: Incarnation, reason: str, *, damaged: bool) -> bool:
+        """A part cannot be restored: by anybody (``damaged``), or by the program that runs now."""
         if self.phase != "preparing" or incarnation != self.incarnation or agent.told != incarnation:
             return False
-        ledger, name = self._desk.ledger, agent.name
+        if damaged:
+            self._fall_back(agent.name, reason)
+        elif self._misfits.get(agent.name) != (agent.join.life, reason):
+            self._misfits[agent.name] = agent.join.life, reason
+            text = f"{self.complaint_of(agent.name)}; nothing was lost and everybody waits; start the version of {agent.name} that fits it, "
+            text += "or mend what is named here and ask again with `cutpoint recover`"
+            self._desk.notice("process does not fit", text, process=agent.name, cut=self.target)
+        return True
+
+    def _fall_back(self, name: ProcessName, reason: str) -> None:
+        ledger = self._desk.ledger
         point = ledger.points.get(self.target)
         if point is None or name not in point.members:
             self.reason = f"{name} could not begin anew: {reason}"
             self._step("no point left")
-            return True
+            return
         damaged = msgspec.structs.replace(point, damaged=f"{name}: {reason}")
         self._damaged = (damaged,)
         target = ledger.with_records([damaged]).restorable(point.cut)
@@ -118,14 +147,13 @@ class Recovery:
             self._desk.notice("recovery point damaged", f"{text}; going back to {target} instead", cut=point.cut)
             self.target = target
             self._step("unfit")
-        return True
 
     def overdue(self, incarnation: Incarnation) -> bool:
         """The recovery has been waiting for a while: say for whom."""
         if self.phase != "preparing" or incarnation != self.incarnation:
             return False
-        text = f"going back to {self._title()} waits: {'; '.join(self.waits_for())}"
-        self._desk.notice("recovery waits", f"{text}; start what is missing", incarnation=incarnation)
+        text = "; ".join((f"going back to {self._title()} waits: {'; '.join(self.waits_for())}", *self._remedies()))
+        self._desk.notice("recovery waits", text, incarnation=incarnation)
         self._watch()
         return True
 
@@ -139,8 +167,10 @@ class Recovery:
         return True
 
     def join(self, request: str) -> None:
-        """Somebody else asks for the same."""
+        """Somebody else asks for the same; if a program did not fit, everybody is asked again."""
         self.call = dataclasses.replace(self.call, requests=(*self.call.requests, request))
+        if any(self.complaint_of(name) for name in self.participants()):
+            self._step("again")
 
     # ------------------------------------------------------------------------------------------------ what is done
 
@@ -154,6 +184,18 @@ class Recovery:
     def _title(self) -> str:
         return f"recovery point {self.target}" if self.target != BEGINNING else "the beginning"
 
+    def _remedies(self) -> tuple[str, ...]:
+        """What would end the wait, for people."""
+        names = self.participants()
+        missing = [name for name in names if self._desk.membership.get(name) is None]
+        misfits = [name for name in names if self.complaint_of(name)]
+        remedies = []
+        if missing:
+            remedies.append(f"start what is missing, or {release_of(missing)}")
+        if misfits:
+            remedies.append(f"start the version of {' and of '.join(misfits)} that fits")
+        return tuple(remedies)
+
     def _fence(self) -> None:
         desk = self._desk
         if not self._request:
@@ -164,7 +206,7 @@ class Recovery:
             self._request = desk.write(record, *self._damaged)
         if not self._safeguards.may_prepare(desk.ledger, self.incarnation):
             return
-        self._damaged = ()
+        self._damaged, self._misfits = (), {}
         self._step("fenced")
         desk.membership.suspend()
         text = f"going back to {self._title()} as incarnation {self.incarnation}: {self.call.reason}"
@@ -239,6 +281,7 @@ class Recovery:
         if desk.is_under_way(self._request):
             return
         self._step("recorded")
-        self.reason += "; no process was changed and all have stopped; `cutpoint recover 0` begins anew"
+        remedy = last_resort(self.call.target if self._damaged else BEGINNING)
+        self.reason += f"; no process was changed and all have stopped; {remedy}"
         desk.answer(self.call.requests, RecoveryFailed(reason=self.reason))
         desk.notice("recovery failed", self.reason, incarnation=self.incarnation)

@@ -15,6 +15,11 @@ def refusal(me: Identity, hello: Hello, *, known: bool) -> Refused | None:
         reason = f"{hello.process} opened a channel to itself; use an asyncio.Queue and a table instead"
     elif me.leaving and not known:
         reason = f"{me.name} is leaving the computation; talk to somebody else"
+    elif me.running and hello.computation != me.computation:
+        reason = (
+            f"{me.name} belongs to the computation {me.computation!r}, {hello.process} to {hello.computation!r}; "
+            "connect it to its own, or give both the same coordinator"
+        )
     elif not me.running or is_of_another_life(me, hello):
         reason, helps = f"{me.name} is at incarnation {me.incarnation} ({me.phase}); wait for the recovery", True
     return Refused(incarnation=me.incarnation, cut=me.cut, reason=reason, waiting_helps=helps) if reason else None

@@ -15,6 +15,7 @@ from collections import deque
 from cutpoint.names import CutNumber, Incarnation, Life, ProcessName, Sequence, SessionName
 from cutpoint.protocol.channel import Incoming, Outgoing
 from cutpoint.protocol.events import Connection
+from cutpoint.protocol.identity import Identity
 from cutpoint.protocol.messages import (
     PROTOCOL_VERSION,
     Acknowledge,
@@ -48,6 +49,9 @@ class Session:
         self.peer_life = Life("")
         self.unanswered = False
         self.unattended = False
+        self.answered: CutNumber | None = None
+        self.kept_cuts = 0
+        self.peer_bytes_max = 0
         self.address = ""
         self.opened = CutNumber(0)
         self.connection: Connection | None = None
@@ -87,22 +91,14 @@ class Session:
 
     # ------------------------------------------------------------------------------------------------ frames
 
-    def hello(
-        self,
-        *,
-        incarnation: Incarnation,
-        cut: CutNumber,
-        process: ProcessName,
-        life: Life,
-        closed: tuple[SessionName, ...],
-    ) -> Hello:
+    def hello(self, me: Identity, *, closed: tuple[SessionName, ...]) -> Hello:
         """The initiator's first frame on each connection."""
         return Hello(
-            incarnation=incarnation,
-            cut=cut,
+            incarnation=me.incarnation,
+            cut=me.cut,
             version=PROTOCOL_VERSION,
-            process=process,
-            life=life,
+            process=me.name,
+            life=me.life,
             label=self.label,
             nonce=self.key,
             session=SessionName("") if self.opening and not self.unattended else self.name,
@@ -111,20 +107,24 @@ class Session:
             limit=Sequence(self.incoming.taken.prefix + self.window),
             closed=closed,
             reopens=self.opening and self.unattended and self.unanswered,
+            computation=me.computation,
+            message_bytes_max=me.message_bytes_max,
         )
 
-    def welcome(self, *, incarnation: Incarnation, cut: CutNumber, process: ProcessName, life: Life) -> Welcome:
+    def welcome(self, me: Identity) -> Welcome:
         """The acceptor's answer to it."""
         return Welcome(
-            incarnation=incarnation,
-            cut=cut,
+            incarnation=me.incarnation,
+            cut=me.cut,
             version=PROTOCOL_VERSION,
-            process=process,
-            life=life,
+            process=me.name,
+            life=me.life,
             session=self.name,
             opened=self.opened,
             arrived=Sequence(self.incoming.seen.prefix),
             limit=Sequence(self.incoming.taken.prefix + self.window),
+            computation=me.computation,
+            message_bytes_max=me.message_bytes_max,
         )
 
     def reports(self, *, incarnation: Incarnation, cut: CutNumber, suspended: bool) -> tuple[AnyFrame, ...]:

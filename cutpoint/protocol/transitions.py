@@ -1,8 +1,8 @@
 """The tables: which phase may follow which, and through what.
 
-The machines in this package never assign a phase by hand: they call `Table.after`, which raises on a step that
-is not in the table. The diagrams in ``docs/design/protocol.md`` are drawn from the same tables by `mermaid`, so
-code and picture cannot disagree.
+A machine begins in its table's start (a session that a recovery restores in ``dormant``) and moves only through
+`Table.after`, which raises on a step that is not in the table. The diagrams in ``docs/design/protocol.md`` are drawn
+from the same tables by `mermaid`, so code and picture cannot disagree.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PROCESS = Table(
     start="absent",
     steps={
         "absent": {"admitted": "running", "prepare": "stopping"},
-        "running": {"prepare": "stopping", "fenced": "fenced", "left": "gone"},
+        "running": {"prepare": "stopping", "fenced": "fenced"},
         "fenced": {"prepare": "stopping"},
         "stopping": {"stopped": "loading", "prepare": "stopping"},
         "loading": {"loaded": "ready", "unfit": "unfit", "prepare": "stopping"},
@@ -58,7 +58,7 @@ RECORDING = Table(
     steps={
         "waiting": {"record": "recorded", "abandon": "abandoned"},
         "recorded": {"close channels": "captured", "abandon": "abandoned"},
-        "captured": {"persist": "stored", "abandon": "abandoned"},
+        "captured": {"persist": "stored", "publish": "published", "abandon": "abandoned"},
         "stored": {"publish": "published", "abandon": "abandoned"},
     },
 )
@@ -71,7 +71,7 @@ SESSION = Table(
         "opening": {"establish": "open", "lose connection": "opening", "end": "ended", "break": "broken"},
         "open": {"lose connection": "interrupted", "end": "ended", "break": "broken"},
         "interrupted": {"lose connection": "interrupted", "resume": "open", "end": "ended", "break": "broken"},
-        "dormant": {"reopen": "opening", "end": "ended"},
+        "dormant": {"break": "broken", "reopen": "opening", "end": "ended"},
         "ended": {"forget": "forgotten"},
     },
 )

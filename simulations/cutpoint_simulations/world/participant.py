@@ -102,6 +102,7 @@ class Participant:
         if isinstance(message.payload, Close):
             if session is not None and not session.outgoing.closed:
                 self.close(key)
+            self.step(was.MessageWanted(key=key, turn=turn))
             return True
         assert isinstance(message.payload, str)
         self.received.add(message.payload)
