@@ -168,6 +168,12 @@ class RecoveriesAnswer(msgspec.Struct, frozen=True, kw_only=True):
     recoveries: tuple[RecoveryAnswer, ...]
 
 
+class ReleaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The process is released: nothing waits for it any more, and if it joins again it starts empty."""
+
+    process: str
+
+
 class MemberAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One process. ``state``: member, leaving, released, or waiting (it is connected and not a member).
 

@@ -7,6 +7,7 @@
 ``POST /v1/verify``                   read back, every byte: ``{"cut": N}``, or all of them
 ``POST /v1/recoveries``               go back: ``{"cut": N, "dry_run": false, "wait": true}``
 ``GET /v1/recoveries``                the recoveries that were completed
+``POST /v1/releases``                 go on without a process that is gone: ``{"process": NAME}``
 ``GET /v1/topology``                  processes, channels, the open cut, the recovery under way, notices
 ``GET /healthz``, ``/readyz``         it runs; it leads and knows the ledger (else 503)
 ``GET /v1/agents``                    for agents only (`agents_endpoint`)
@@ -35,6 +36,7 @@ from cutpoint_coordinator.answers import (
     CutAnswer,
     PointDetailAnswer,
     RecoveryAnswer,
+    ReleaseAnswer,
     TopologyAnswer,
     VerifyAnswer,
 )
@@ -42,10 +44,12 @@ from cutpoint_coordinator.asked import (
     BODY_BYTES_MAX,
     CutBody,
     RecoveryBody,
+    ReleaseBody,
     VerifyBody,
     body_of,
     number_in_path,
     number_of,
+    process_of,
 )
 from cutpoint_coordinator.checking import certificate_of, verify_points
 from cutpoint_coordinator.driver import Driver
@@ -83,6 +87,7 @@ class Api:
                 web.post("/v1/verify", self._verify),
                 web.post("/v1/recoveries", self._recover),
                 web.get("/v1/recoveries", self._recoveries),
+                web.post("/v1/releases", self._release),
                 web.get("/v1/topology", self._topology),
             ]
         )
@@ -205,6 +210,16 @@ class Api:
         return answer(views.recoveries(self._driver().core))
 
     # -------------------------------------------------------------------------------------------------- topology
+
+    async def _release(self, request: web.Request) -> web.Response:
+        body = await body_of(request, ReleaseBody)
+        asked = self._driver().request_release(process_of(body.process))
+        match outcome := await asked.wait_outcome(body.timeout_seconds):
+            case None:
+                raise _late("release")
+            case told.Released():
+                return answer(ReleaseAnswer(process=outcome.process))
+        raise _refusal(outcome)
 
     async def _topology(self, _: web.Request) -> web.Response:
         service, core = self._service, self._driver().core

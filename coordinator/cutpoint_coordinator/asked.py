@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
-from cutpoint.names import CutNumber
+from cutpoint.names import CutNumber, ProcessName, is_process_name
 from cutpoint_coordinator.faults import Refused
 
 BODY_BYTES_MAX = 64 * 1024
@@ -38,6 +38,13 @@ class RecoveryBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     cut: int | None = None
     dry_run: bool = False
     wait: bool = True
+    timeout_seconds: float = 60.0
+
+
+class ReleaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Go on without ``process``, which is gone."""
+
+    process: str
     timeout_seconds: float = 60.0
 
 
@@ -72,6 +79,18 @@ def number_of(cut: int | None, *, least: int = 1) -> CutNumber | None:
     if not least <= cut <= NUMBER_MAX:
         raise Refused(400, "bad_number", f"no cut has the number {cut}; nothing was done", f"give one from {least} on")
     return CutNumber(cut)
+
+
+def process_of(name: str) -> ProcessName:
+    """A process's name as it was asked for. Raises `Refused` if none can have it."""
+    if not is_process_name(name):
+        raise Refused(
+            400,
+            "bad_name",
+            f"{name[:100]!r} is no process's name; nothing was done",
+            "see /v1/topology for those that there are",
+        )
+    return ProcessName(name)
 
 
 def number_in_path(request: web.Request) -> CutNumber:

@@ -34,6 +34,7 @@ from cutpoint_coordinator.answers import (
     PointsAnswer,
     RecoveriesAnswer,
     RecoveryAnswer,
+    ReleaseAnswer,
     TopologyAnswer,
     VerifyAnswer,
 )
@@ -119,6 +120,12 @@ class CoordinatorClient:
     async def recoveries(self) -> RecoveriesAnswer:
         """The recoveries that were completed, ascending."""
         return await self._ask("GET", "/v1/recoveries", RecoveriesAnswer)
+
+    async def release(self, process: str, *, timeout_seconds: float = 60.0) -> ReleaseAnswer:
+        """Go on without ``process``, which is gone and will not come back."""
+        body = {"process": process, "timeout_seconds": timeout_seconds}
+        seconds = timeout_seconds + _GRACE_SECONDS
+        return await self._ask("POST", "/v1/releases", ReleaseAnswer, body, answer_seconds=seconds)
 
     async def topology(self) -> TopologyAnswer:
         """Processes, channels, the open cut, the recovery under way."""

@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from cutpoint.errors import CutpointError, Damaged, Fenced, RegistryError, StoreError
-from cutpoint.names import CutNumber
+from cutpoint.names import CutNumber, ProcessName
 from cutpoint.protocol import coordinator_effects as ask
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.coordination import Coordination
@@ -38,7 +38,14 @@ log = logging.getLogger(LOG_NAME)
 RETRY_SECONDS = 0.5
 """How long to wait before the registry or the store is asked again."""
 
-_LOUD = ("cut abandoned", "recovery point damaged", "recovery failed", "recovery waits", "connection refused")
+_LOUD = (
+    "cut abandoned",
+    "process does not fit",
+    "recovery point damaged",
+    "recovery failed",
+    "recovery waits",
+    "connection refused",
+)
 
 
 class UnreadableLedger(RegistryError):
@@ -152,6 +159,12 @@ class Driver:
         """Ask to go back to ``target`` (None: the last recovery point; 0: the beginning)."""
         name, request = self._requests.draw()
         self.step(was.RecoveryRequested(now=self._now(), request=name, target=target))
+        return request
+
+    def request_release(self, process: ProcessName) -> Request:
+        """Ask to go on without ``process``, which is gone."""
+        name, request = self._requests.draw()
+        self.step(was.ReleaseRequested(now=self._now(), request=name, process=process))
         return request
 
     def end(self, reason: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cutpoint.names import BEGINNING, CutNumber
 from cutpoint.protocol.certificate import Certificate
 from cutpoint.protocol.coordination import Coordination
+from cutpoint.protocol.phrases import last_resort
 from cutpoint.protocol.recovery_records import part_of
 from cutpoint_coordinator.answers import (
     ChannelAnswer,
@@ -110,7 +111,7 @@ def plan(core: Coordination, target: CutNumber | None) -> RecoveryAnswer:
             409,
             "no_point_left",
             f"recovery point {number} and all that it descends from are damaged; nothing was done",
-            "bring the objects that `cutpoint verify` names back from a copy; `cutpoint recover 0` begins anew",
+            f"bring what `cutpoint verify` names as damaged back from a copy; {last_resort(number)}",
         )
     parts = _planned(core, chosen)
     damaged = ledger.points[number].damaged if number in ledger.points else ""
@@ -127,18 +128,11 @@ def plan(core: Coordination, target: CutNumber | None) -> RecoveryAnswer:
 
 
 def _planned(core: Coordination, target: CutNumber) -> tuple[PlannedPart, ...]:
-    """Who would take part, ascending by name: whoever belongs and stays, and whoever the recovery point demands."""
-    point = core.ledger.points.get(target)
-    demanded = () if point is None else point.demanded
+    """Who would take part, ascending by name, and with what."""
     connected = {member.process: member.connected for member in core.statistics().members}
-    staying = [
-        name
-        for name, member in core.ledger.members.members.items()
-        if member.state == "member" or (member.state == "leaving" and connected.get(name, False))
-    ]
     return tuple(
         PlannedPart(process=name, object=part_of(core.ledger, target, name), connected=connected.get(name, False))
-        for name in sorted(dict.fromkeys((*staying, *demanded)))
+        for name in core.participants(target)
     )
 
 

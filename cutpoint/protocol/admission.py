@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cutpoint.names import CutNumber
+from cutpoint.names import CutNumber, ProcessName
 from cutpoint.protocol.coordinator_effects import Disconnect
 from cutpoint.protocol.coordinator_events import Connection
 from cutpoint.protocol.desk import Desk
@@ -20,7 +20,7 @@ NEWS_MAX = 16
 """How many ended cuts a returning process is told about: it can have missed one or two."""
 
 REJECTIONS: dict[Standing, tuple[str, bool]] = {
-    Standing.GONE: ("has left the computation; start it anew if it is to come back", False),
+    Standing.GONE: ("has left the computation, or was released from it; start it anew if it is to come back", False),
     Standing.FOREIGN: (
         "has lived in a computation that this registry does not know; nothing was lost; "
         "correct its coordinator's address, or start it anew",
@@ -125,10 +125,25 @@ class Admission:
                 members[name] = msgspec.structs.replace(member, state="released")
                 desk.notice("process released", f"{name} has left the computation without a last cut", process=name)
         for agent in membership.waiting():
-            if self._standing(agent) is Standing.NEWCOMER:
+            if self._standing(agent) is Standing.NEWCOMER and not self._awaits_farewell(agent.name):
                 members[agent.name] = Member(life=agent.join.life)
                 membership.untold[agent.name] = None
         membership.left.clear()
         if members == desk.ledger.members.members:
             return None
         return Members(members=dict(sorted(members.items())))
+
+    def somebody_awaits_cut(self) -> bool:
+        """Whether somebody leaves, or comes under a name of which others have not taken leave yet."""
+        newcomers = [agent for agent in self._desk.membership.waiting() if self._standing(agent) is Standing.NEWCOMER]
+        return bool(self._desk.ledger.leaving()) or any(self._awaits_farewell(agent.name) for agent in newcomers)
+
+    def _awaits_farewell(self, name: ProcessName) -> bool:
+        """Whether others may still have channels to the process that was dismissed under this name.
+
+        A recovery point that names it as released ends them.
+        """
+        ledger = self._desk.ledger
+        base = ledger.points.get(ledger.computation.base)
+        told = base is not None and name in base.left
+        return ledger.dismissed(name) and not told and bool(ledger.belonging())

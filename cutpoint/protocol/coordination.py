@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cutpoint.names import BEGINNING, Incarnation
+from cutpoint.names import BEGINNING, CutNumber, Incarnation, ProcessName
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.admission import Admission
 from cutpoint.protocol.coordinator_effects import Effect, Refusal, RetryCut
@@ -30,6 +30,8 @@ from cutpoint.protocol.messages import CutRefused, HeldUp, Leave, PartCaptured, 
 from cutpoint.protocol.overview import Overview, hindrance, overview
 from cutpoint.protocol.recovery import Call, Recovery
 from cutpoint.protocol.recovery_call import Hold, Lives, called_for, requested
+from cutpoint.protocol.recovery_records import participants
+from cutpoint.protocol.releases import Releases
 from cutpoint.protocol.safeguards import Safeguards
 
 __all__ = ["Coordination", "Policy"]
@@ -44,6 +46,7 @@ class Coordination:
         self._desk = Desk(leader=leader, store=store, policy=policy or Policy())
         self._safeguards = safeguards or Safeguards()
         self._admission = Admission(self._desk)
+        self._releases = Releases(self._desk)
         self._loaded = False
         self._cut: Cut | None = None
         self._recovery: Recovery | None = None
@@ -62,6 +65,7 @@ class Coordination:
             was.AgentSaid: self._on_agent_said,
             was.CutRequested: self._on_cut_requested,
             was.RecoveryRequested: self._on_recovery_requested,
+            was.ReleaseRequested: self._on_release_requested,
             was.IntervalElapsed: self._on_interval_elapsed,
             was.CutRetryDue: self._on_cut_retry_due,
             was.DeadlinePassed: lambda e: self._cut is not None and self._cut.deadline_passed(e.cut),
@@ -90,6 +94,10 @@ class Coordination:
     def statistics(self) -> Overview:
         """Where everything stands now."""
         return overview(self._desk, self._cut, self._recovery, hold=self._hold, ignored=self._ignored)
+
+    def participants(self, target: CutNumber) -> tuple[ProcessName, ...]:
+        """Who would take part in a recovery to ``target`` now, ascending."""
+        return participants(self._desk.ledger, self._desk.membership, target)
 
     def check(self) -> None:
         """Assert the invariants."""
@@ -147,7 +155,9 @@ class Coordination:
                 fits = recovery is not None and recovery.became_ready(agent, message.incarnation)
                 return fits or self._stopped_for(agent, message.incarnation, ready=True)
             case Unfit():
-                fits = recovery is not None and recovery.unfit(agent, message.incarnation, message.reason)
+                fits = recovery is not None and recovery.unfit(
+                    agent, message.incarnation, message.reason, damaged=message.damaged
+                )
                 return fits or self._stopped_for(agent, message.incarnation, ready=False)
             case Leave() if agent.admitted:
                 self._desk.membership.left[agent.name] = None
@@ -189,6 +199,10 @@ class Coordination:
             self._recovery_requests.append(event)
         return True
 
+    def _on_release_requested(self, event: was.ReleaseRequested) -> bool:
+        self._releases.ask(event)
+        return True
+
     def _on_interval_elapsed(self, _: was.IntervalElapsed) -> bool:
         if not self._loaded or self._cut is not None or self._recovery is not None:
             return False
@@ -210,6 +224,9 @@ class Coordination:
 
     def _work(self) -> bool:
         """Do the next thing; False when there is nothing to do until something happens."""
+        between = self._cut is None and (self._recovery is None or self._recovery.phase == "preparing")
+        if between and self._releases.advance():
+            return True
         if self._recovery is not None:
             return self._go_on_recovering(self._recovery)
         for agent in self._admission.settle():
@@ -230,7 +247,9 @@ class Coordination:
         return cut.phase != before
 
     def _interruption(self) -> str:
-        """Why a recovery has to begin now, if one has to."""
+        """Why the open cut cannot go on: somebody is released, or a recovery has to begin now."""
+        if self._cut is not None and (released := self._releases.interruption(self._cut.members)):
+            return released
         for event in list(self._recovery_requests):
             target = requested(self._desk, event.target)
             if not isinstance(target, str):
@@ -283,8 +302,8 @@ class Coordination:
         if members is not None:
             self._desk.write(members)
             return True
-        somebody_leaves = bool(self.ledger.leaving()) and not self._resting
-        return (wanted or somebody_leaves) and self._open_cut()
+        somebody_waits = self._admission.somebody_awaits_cut() and not self._resting
+        return (wanted or somebody_waits) and self._open_cut()
 
     def _unfinished_recovery(self) -> Call | None:
         unfinished = self.ledger.computation.recovering
@@ -326,8 +345,8 @@ class Coordination:
         return True
 
     def _rest_if(self, failed: bool) -> None:
-        """Somebody who leaves waits for a cut: try again after a while."""
-        if failed and self.ledger.leaving() and not self._resting:
+        """Somebody who leaves or comes waits for a cut: try again after a while."""
+        if failed and self._admission.somebody_awaits_cut() and not self._resting:
             self._resting = True
             self._desk.do(RetryCut(seconds=self._desk.policy.retry_seconds))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from cutpoint.names import CutNumber, Incarnation
+from cutpoint.names import CutNumber, Incarnation, ProcessName
 from cutpoint.protocol.certificate import Certificate
 from cutpoint.protocol.coordinator_events import Connection
 from cutpoint.protocol.ledger import CompletedRecovery, RecoveryPoint
@@ -114,6 +114,7 @@ NOTICES: Mapping[str, str] = {
     "cut abandoned": "a cut ended without a recovery point, and why",
     "recovery started": "an incarnation was fenced; everybody goes back",
     "recovery waits": "a recovery cannot go on, and for whom it waits",
+    "process does not fit": "a program cannot restore its part, which may be sound: everybody waits, and what to do",
     "recovery point damaged": "a recovery point could not be restored; the one before is tried",
     "recovery done": "everybody runs on from the recovery point",
     "recovery failed": "no recovery point could be restored, and what to do",
@@ -167,7 +168,14 @@ class RecoveryFailed:
     reason: str
 
 
-Outcome = CutOpened | CutPublished | CutAbandoned | Refusal | RecoveryDone | RecoveryFailed
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Released:
+    """No cut and no recovery waits for the process any more; if it comes again, it begins anew."""
+
+    process: ProcessName
+
+
+Outcome = CutOpened | CutPublished | CutAbandoned | Refusal | RecoveryDone | RecoveryFailed | Released
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from cutpoint.names import CutNumber, Incarnation
+from cutpoint.names import CutNumber, Incarnation, ProcessName
 from cutpoint.protocol.ledger import Ledger, RecoveryPoint
 from cutpoint.protocol.messages import Join, ToCoordinator
 
@@ -72,6 +72,14 @@ class RecoveryRequested(Event):
 
     request: str
     target: CutNumber | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ReleaseRequested(Event):
+    """Somebody says that ``process`` is gone and will not come back. Answered by Released or Refusal."""
+
+    request: str
+    process: ProcessName
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,13 +22,13 @@ def closing(ledger: Ledger, abandoned: AbandonedCut) -> tuple[LedgerRecord, ...]
 
 
 def publication(ledger: Ledger, point: RecoveryPoint) -> tuple[LedgerRecord, ...]:
-    """The cut is a recovery point: who left with it is released, who had been released before is forgotten."""
+    """The cut is a recovery point: who left with it is released, who had left before is forgotten."""
     computation = msgspec.structs.replace(ledger.computation, open_cut=BEGINNING, base=point.cut)
     if not any(name in point.left for name in ledger.members.members):
         return computation, point
     members: dict[ProcessName, Member] = {}
     for name, member in ledger.members.members.items():
-        if name not in point.left or member.state == "member":
+        if name not in point.left or member.state == "member" or member.dismissed:
             members[name] = member
         elif member.state == "leaving":
             members[name] = msgspec.structs.replace(member, state="released")

@@ -42,6 +42,10 @@ class Policy:
             raise ValueError("requests_max must be at least 1")
 
 
+REFUSAL_REPEAT_SECONDS = 60.0
+"""How long the operator is not told again that somebody is turned away for the same reason: it keeps knocking."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class _Pending:
     request: str
@@ -61,6 +65,7 @@ class Desk:
         self._requests = 0
         self._pending: _Pending | None = None
         self._effects: list[Effect] = []
+        self._refusals: dict[str, float] = {}
 
     # -------------------------------------------------------------------------------------------------- effects
 
@@ -85,10 +90,13 @@ class Desk:
                 self.say(agent, message)
 
     def reject(self, connection: int, reason: str, *, waiting_helps: bool) -> None:
-        """Turn a connection away."""
+        """Turn a connection away. ``reason`` names the process."""
         self.do(Say(connection=connection, message=Rejected(reason=reason, waiting_helps=waiting_helps)))
         self.do(Disconnect(connection=connection, reason=reason))
-        self.notice("connection refused", reason)
+        recent = {text: at for text, at in self._refusals.items() if self.now - at < REFUSAL_REPEAT_SECONDS}
+        if reason not in recent:
+            self.notice("connection refused", reason)
+        self._refusals = {reason: self.now} | recent
 
     def notice(self, kind: str, text: str, **fields: str | int | float) -> None:
         """Tell the operator."""

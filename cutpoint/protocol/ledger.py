@@ -52,10 +52,15 @@ MemberState = Literal["member", "leaving", "released"]
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """One process. ``leaving``: it goes with the next recovery point; ``released``: it went since the last one."""
+    """One process. ``leaving``: it goes with the next recovery point; ``released``: it went since the last one.
+
+    ``dismissed``: an operator has released it. It stays in the ledger, and every cut names it as released, because no
+    recovery demands it any more and any may bring back what others had to do with it.
+    """
 
     life: Life
     state: MemberState = "member"
+    dismissed: bool = False
 
     @property
     def belongs(self) -> bool:
@@ -146,8 +151,13 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(sorted(name for name, member in self.members.members.items() if member.state == "leaving"))
 
     def released(self) -> tuple[ProcessName, ...]:
-        """Who has left since the last recovery point, ascending."""
+        """Whom the next cut names as released, ascending: who left since the last one, and who was dismissed."""
         return tuple(sorted(name for name, member in self.members.members.items() if not member.belongs))
+
+    def dismissed(self, name: ProcessName) -> bool:
+        """Whether an operator has released the process and it has not come again."""
+        member = self.members.members.get(name)
+        return member is not None and member.dismissed
 
     def restorable(self, cut: CutNumber) -> CutNumber | None:
         """``cut``, or the nearest undamaged recovery point that it descends from; None if there is none."""

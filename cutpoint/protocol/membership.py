@@ -83,6 +83,8 @@ class Membership:
         """Who has said Leave, until the ledger says so too."""
         self.untold: dict[ProcessName, None] = {}
         """Newcomers that the ledger holds and nobody has told yet: they have never run."""
+        self.dismissing: dict[ProcessName, None] = {}
+        """Whom an operator releases, until the ledger says so too."""
 
     def refusal(self, join: Join) -> tuple[str, bool] | None:
         """Why this Join is turned away at the door, and whether waiting helps; None: come in."""
@@ -159,9 +161,10 @@ class Membership:
         member = ledger.members.members.get(join.process)
         if max(agent.incarnation, agent.told) > incarnation:
             return Standing.AHEAD
-        if member is None or (not member.belongs and member.life != join.life):
+        gone = member is not None and (not member.belongs or join.process in self.dismissing)
+        if member is None or (gone and member.life != join.life):
             return Standing.NEWCOMER if never_ran else Standing.FOREIGN
-        if not member.belongs:
+        if gone:
             return Standing.GONE
         if member.life != join.life:
             unmissed = join.process in self.untold or join.process in self.left or member.state == "leaving"

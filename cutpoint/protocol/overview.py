@@ -8,6 +8,7 @@ from cutpoint.names import CutNumber, Incarnation, Life, ProcessName
 from cutpoint.protocol.cut import Cut
 from cutpoint.protocol.desk import Desk
 from cutpoint.protocol.membership import Standing
+from cutpoint.protocol.phrases import naming, release_of
 from cutpoint.protocol.recovery import Recovery
 
 
@@ -91,7 +92,7 @@ def overview(desk: Desk, cut: Cut | None, recovery: Recovery | None, *, hold: st
         incarnation=computation.incarnation,
         last_cut=computation.last_cut,
         base=computation.base,
-        members=tuple(_member(desk, name) for name in sorted(dict.fromkeys(names))),
+        members=tuple(_member(desk, recovery, name) for name in sorted(dict.fromkeys(names))),
         cut=None if cut is None else _cut(cut),
         recovery=None if recovery is None else _recovery(recovery),
         hold=hold,
@@ -109,18 +110,20 @@ def hindrance(desk: Desk) -> str:
         return "no process has joined yet; start one whose agent names this coordinator"
     missing = [name for name in members if desk.membership.get(name) is None]
     if missing:
-        return f"{', '.join(missing)} is not connected; start it again, or ask again when it is back"
+        text = naming(missing, "is not connected; start it again", "are not connected; start them again")
+        return f"{text}, or {release_of(missing)}"
     waiting = [name for name in members if not desk.membership.is_admitted(name)]
     if waiting:
-        return f"{', '.join(waiting)} waits for a recovery; `cutpoint recover` begins one"
+        return f"{naming(waiting, 'waits', 'wait')} for a recovery; `cutpoint recover` begins one"
     return ""
 
 
-def _member(desk: Desk, name: ProcessName) -> MemberStatus:
+def _member(desk: Desk, recovery: Recovery | None, name: ProcessName) -> MemberStatus:
     agent, member = desk.membership.get(name), desk.ledger.members.members.get(name)
     waits_for = ""
     if agent is not None and not agent.admitted:
-        waits_for = WAITS.get(desk.membership.standing(agent, desk.ledger), "the end of a recovery")
+        complaint = "" if recovery is None else recovery.complaint_of(name)
+        waits_for = complaint or WAITS.get(desk.membership.standing(agent, desk.ledger), "the end of a recovery")
     elif agent is None and member is not None and member.belongs:
         waits_for = "to be started, or to reach this coordinator"
     return MemberStatus(

@@ -23,15 +23,8 @@ from cutpoint.protocol.desk import Desk
 from cutpoint.protocol.ledger import CompletedRecovery, RecoveryPoint
 from cutpoint.protocol.membership import Agent
 from cutpoint.protocol.messages import Prepare, Start
-from cutpoint.protocol.recovery_records import (
-    completed,
-    completion,
-    failure,
-    fence,
-    last_resort,
-    part_of,
-    participants,
-)
+from cutpoint.protocol.phrases import last_resort, release_of
+from cutpoint.protocol.recovery_records import completed, completion, failure, fence, part_of, participants
 from cutpoint.protocol.safeguards import Safeguards
 from cutpoint.protocol.transitions import RECOVERY
 
@@ -124,8 +117,10 @@ class Recovery:
             self._fall_back(agent.name, reason)
         elif self._misfits.get(agent.name) != (agent.join.life, reason):
             self._misfits[agent.name] = agent.join.life, reason
-            text = f"{self.complaint_of(agent.name)}; nothing was lost and everybody waits; start the version of {agent.name} that fits it, "
-            text += "or mend what is named here and ask again with `cutpoint recover`"
+            text = (
+                f"{self.complaint_of(agent.name)}; nothing was lost and everybody waits; start the version of "
+                f"{agent.name} that fits it, or mend what is named here and ask again with `cutpoint recover`"
+            )
             self._desk.notice("process does not fit", text, process=agent.name, cut=self.target)
         return True
 

@@ -10,6 +10,7 @@ import dataclasses
 from cutpoint.names import BEGINNING, CutNumber, Life, ProcessName
 from cutpoint.protocol.desk import Desk
 from cutpoint.protocol.membership import Standing
+from cutpoint.protocol.phrases import last_resort, naming, release_of
 from cutpoint.protocol.recovery import Call
 from cutpoint.protocol.recovery_records import participants
 
@@ -34,7 +35,7 @@ def called_for(desk: Desk, given_up: Lives) -> Call | Hold | None:
     behind = tuple(agent.name for agent, standing in standings if standing is Standing.LEFT_BEHIND)
     if not anew and not behind:
         return None
-    clauses = [f"{', '.join(anew)} lost its memory"] if anew else []
+    clauses = [naming(anew, "lost its memory", "lost their memory")] if anew else []
     clauses += [f"{', '.join(behind)} missed a recovery"] if behind else []
     reason = " and ".join(clauses)
     lives = tuple((agent.name, agent.join.life) for agent, _ in standings if agent.name in (*anew, *behind))
@@ -56,17 +57,18 @@ def _target(desk: Desk, reason: str) -> CutNumber | Hold:
         target = ledger.restorable(base)
         if target is not None:
             return target
-        return Hold(text=f"{reason}; no undamaged recovery point is left: `cutpoint recover 0` begins anew")
+        return Hold(text=f"{reason}; no undamaged recovery point is left: {last_resort(base)}")
     memories = {name: membership.has_memory(name, ledger) for name in participants(ledger, membership, BEGINNING)}
     if kept := [name for name, memory in memories.items() if memory]:
         return Hold(
-            text=f"{reason} and there is no recovery point yet, but {', '.join(kept)} would lose what it has: "
+            text=f"{reason} and there is no recovery point yet, but "
+            f"{naming(kept, 'would lose what it has', 'would lose what they have')}: "
             "`cutpoint recover 0` begins anew, or restart all services"
         )
     if missing := [name for name, memory in memories.items() if memory is None]:
         return Hold(
-            text=f"{reason} and there is no recovery point yet; everybody begins anew when {', '.join(missing)} "
-            "has come back: start it, or let `cutpoint recover 0` say so now"
+            text=f"{reason} and there is no recovery point yet; everybody begins anew when "
+            f"{naming(missing, 'has come back: start it', 'have come back: start them')}, or {release_of(missing)}"
         )
     return BEGINNING
 
@@ -80,7 +82,7 @@ def requested(desk: Desk, target: CutNumber | None) -> CutNumber | str:
             return "there is no recovery point yet; nothing was changed; `cutpoint recover 0` begins anew"
         found = ledger.restorable(base)
         if found is None:
-            return "no undamaged recovery point is left; nothing was changed; `cutpoint recover 0` begins anew"
+            return f"no undamaged recovery point is left; nothing was changed; {last_resort(base)}"
         target = found
     if target != BEGINNING and target not in ledger.points:
         return f"there is no recovery point {target}; nothing was changed; `cutpoint points` lists them"

@@ -22,10 +22,11 @@ from cutpoint.protocol.membership import Membership
 def participants(ledger: Ledger, membership: Membership, target: CutNumber) -> tuple[ProcessName, ...]:
     """The members, and whoever the recovery point demands, ascending.
 
-    A process that was leaving takes part if it is still there, or if the recovery point is from before.
+    A process that was leaving takes part if it is still there, or if the recovery point is from before. One that an
+    operator has released takes no part.
     """
     point = ledger.points.get(target)
-    demanded = () if point is None else point.demanded
+    demanded = () if point is None else tuple(name for name in point.demanded if not ledger.dismissed(name))
     staying = [
         name
         for name, member in ledger.members.members.items()
@@ -75,7 +76,8 @@ def completion(
     """The recovery is over: whose lives count now, and that a doubted recovery point is good after all."""
     computation = msgspec.structs.replace(ledger.computation, recovering=None, base=recovery.cut)
     known = ledger.members.members
-    members = {name: Member(life=life) for name, life in lives.items()}
+    members = {name: member for name, member in known.items() if member.dismissed}
+    members |= {name: Member(life=life) for name, life in lives.items()}
     records: list[LedgerRecord] = [computation, recovery]
     point = ledger.points.get(recovery.cut)
     if point is not None:
@@ -86,6 +88,14 @@ def completion(
         if point.damaged:
             records.append(msgspec.structs.replace(point, damaged=""))
     return (*records, Members(members=dict(sorted(members.items()))))
+
+
+def dismissal(ledger: Ledger, name: ProcessName) -> Members:
+    """The process is gone for good, whatever it was."""
+    known = ledger.members.members
+    life = known[name].life if name in known else Life("")
+    members = {**known, name: Member(life=life, state="released", dismissed=True)}
+    return Members(members=dict(sorted(members.items())))
 
 
 def failure(ledger: Ledger) -> tuple[LedgerRecord, ...]:

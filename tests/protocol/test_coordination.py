@@ -173,7 +173,8 @@ def test_a_cut_that_cannot_be_opened_is_refused_by_name() -> None:
         ask.Answer(
             request="ask",
             outcome=ask.Refusal(
-                reason="no cut was opened: b is not connected; start it again, or ask again when it is back"
+                reason="no cut was opened: b is not connected; start it again, "
+                "or `cutpoint release b` if it will not come back"
             ),
         ),
     )

@@ -209,7 +209,7 @@ def test_a_missing_process_is_waited_for_and_named_again_and_again() -> None:
             ask.Notice(
                 kind="recovery waits",
                 text="going back to recovery point 1 waits: b is loading its part; c is not connected; "
-                "start what is missing",
+                "start what is missing, or `cutpoint release c` if it will not come back",
                 fields={"incarnation": 2},
             ),
             ask.WatchRecovery(incarnation=TWO, seconds=5.0),
@@ -424,7 +424,8 @@ def test_without_a_point_left_everybody_stays_stopped_and_an_operator_is_asked()
     rig.run(unfit(rig, "a"))
     reason = (
         "recovery point 1 could not be restored (a: its digest is wrong), and no older one is left; "
-        "no process was changed and all have stopped; `cutpoint recover 0` begins anew"
+        "no process was changed and all have stopped; `cutpoint verify` says whose bytes are sound, "
+        "`cutpoint recover 1` tries that one again, and only then `cutpoint recover 0` begins anew"
     )
     assert rig.answers["back"] == [ask.RecoveryFailed(reason=reason)]
     assert rig.core.ledger.computation.recovering is None

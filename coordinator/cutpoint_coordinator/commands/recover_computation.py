@@ -44,10 +44,14 @@ def recover(number: int | None, dry_run: bool, timeout_seconds: float, coordinat
     if answer.state == "under way":
         raise RecoveryFailed(
             f"the recovery to {_title(answer.cut)} is not over after {timeout_seconds:g} s and goes on; "
-            f"it waits for: {waits_for or 'its turn'}; start what is missing, and see `cutpoint topology`"
+            f"it waits for: {waits_for or 'its turn'}; start what is missing, or `cutpoint release NAME` what will not "
+            "come back; see `cutpoint topology`"
         )
     if not answer.fits:
-        raise RecoveryFailed(f"a recovery to {_title(answer.cut)} would wait: {waits_for}; start what is missing first")
+        raise RecoveryFailed(
+            f"a recovery to {_title(answer.cut)} would wait: {waits_for}; start what is missing first, "
+            "or `cutpoint release NAME` what will not come back"
+        )
     if answer.state == "done" and not as_json:
         seconds = duration(answer.seconds)
         print_line(f"everybody runs on from {_title(answer.cut)} as incarnation {answer.incarnation}, after {seconds}")

@@ -1,0 +1,29 @@
+"""Turns of phrase that the coordinator's texts for people share: several processes are, one process is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cutpoint.names import BEGINNING, CutNumber, ProcessName
+
+
+def naming(names: Sequence[ProcessName], one: str, more: str) -> str:
+    """``a is gone``, ``a, b are gone``."""
+    return f"{', '.join(names)} {one if len(names) == 1 else more}"
+
+
+def release_of(names: Sequence[ProcessName]) -> str:
+    """What to do about processes that will not come back."""
+    if len(names) == 1:
+        return f"`cutpoint release {names[0]}` if it will not come back"
+    return "`cutpoint release NAME` for each that will not come back"
+
+
+def last_resort(cut: CutNumber) -> str:
+    """What is left to do when all recovery points down from ``cut`` are marked as damaged; from 0: begin anew."""
+    if cut == BEGINNING:
+        return "`cutpoint recover 0` begins anew"
+    return (
+        f"`cutpoint verify` says whose bytes are sound, `cutpoint recover {cut}` tries that one again, "
+        "and only then `cutpoint recover 0` begins anew"
+    )
