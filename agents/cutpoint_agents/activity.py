@@ -1,44 +1,63 @@
 """The application tasks of one incarnation: producers that the agent starts, and handlers that serve requests.
 
-A rollback ends all of them before state is put back, and starts the producers again after it. A task that will not
-end is named, so that the driver can give the whole process up rather than let two incarnations touch one state.
+A rollback ends all of them before state is put back, and starts the producers again after it. A producer that fails
+in between is started again after a pause, as it would be after a recovery; one that returns is done until the next
+recovery. A task that will not end is named, so that the driver can give the whole process up rather than let two
+incarnations touch one state.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeVar
+import random
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
-from cutpoint.errors import ConfigurationError, RolledBack
+from cutpoint_agents.producer import Pauses, Producer, TaskFunction, is_from_outside, told
 from cutpoint_agents.settings import LOG_NAME
 from cutpoint_agents.turns import AnyTask
 from cutpoint_agents.whereabouts import whereabouts
 
 log = logging.getLogger(LOG_NAME)
 
-TaskFunction = Callable[[], Coroutine[Any, Any, Any]]
 TF = TypeVar("TF", bound=TaskFunction)
 
 
 class Activity:
-    """All application tasks that the agent knows of. ``failure`` is the first exception that ended a producer."""
+    """All application tasks that the agent knows of. ``tasks_failed`` counts the runs of producers that have failed.
 
-    def __init__(self) -> None:
-        self.failure: BaseException | None = None
-        self._functions: list[TaskFunction] = []
-        self._producers: dict[AnyTask, TaskFunction] = {}
+    ``leaving``: whether the process is about to leave for good, so that nothing is started again.
+    """
+
+    def __init__(
+        self,
+        *,
+        chance: random.Random | None = None,
+        pauses: Pauses | None = None,
+        leaving: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.tasks_failed = 0
+        self._chance = chance or random.Random()
+        self._pauses = pauses or Pauses()
+        self._leaving = leaving
+        self._producers: list[Producer] = []
+        self._failing: dict[Producer, None] = {}
         self._handlers: dict[AnyTask, int] = {}
         self._running = False
 
+    @property
+    def failure(self) -> Exception | None:
+        """The last exception of a producer that has not run well since then."""
+        failures = [producer.failure for producer in reversed(self._failing) if producer.failure is not None]
+        return failures[0] if failures else None
+
     def declare(self, function: TF) -> TF:
         """Run this coroutine function in every incarnation, from its start."""
-        if not asyncio.iscoroutinefunction(function):
-            raise ConfigurationError(f"agent.task needs an async function without parameters, not {function!r}")
-        self._functions.append(function)
+        producer = Producer(function, pauses=self._pauses, chance=self._chance, ended=self._ended)
+        self._producers.append(producer)
         if self._running:
-            self._start(function)
+            producer.start()
         return function
 
     def start(self) -> None:
@@ -46,8 +65,8 @@ class Activity:
         if self._running:
             return
         self._running = True
-        for function in self._functions:
-            self._start(function)
+        for producer in self._producers:
+            producer.start()
 
     def enter(self, task: AnyTask) -> None:
         """``task`` is a handler from now on."""
@@ -64,7 +83,10 @@ class Activity:
     def cancel(self, others: Iterable[AnyTask]) -> tuple[AnyTask, ...]:
         """Cancel all application tasks and ``others``; return those that have to end now."""
         self._running = False
-        tasks = tuple(dict.fromkeys((*self._producers, *self._handlers, *others)))
+        for producer in self._producers:
+            producer.call_off()
+        producers = (producer.task for producer in self._producers if producer.task is not None)
+        tasks = tuple(dict.fromkeys((*producers, *self._handlers, *others)))
         ending = tuple(task for task in tasks if not task.done() and task is not asyncio.current_task())
         for task in ending:
             task.cancel()
@@ -78,20 +100,28 @@ class Activity:
         _, pending = await asyncio.wait(tasks, timeout=deadline_seconds)
         return tuple(str(whereabouts(task)) for task in tasks if task in pending)
 
-    def _start(self, function: TaskFunction) -> None:
-        task = asyncio.get_running_loop().create_task(function(), name=f"cutpoint task {function.__qualname__}")
-        self._producers[task] = function
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: AnyTask) -> None:
-        function = self._producers.pop(task)
+    def _ended(self, producer: Producer, task: AnyTask) -> None:
         if task.cancelled():
+            if self._running:
+                log.warning("%s was cancelled by the program itself; it runs again after a recovery", producer.name)
             return
         error = task.exception()
-        if error is None or (isinstance(error, RolledBack) and not self._running):
-            return
-        log.error(
-            "the task %s has failed and will not run again until a recovery", function.__qualname__, exc_info=error
-        )
-        if self.failure is None:
-            self.failure = error
+        if error is None:
+            producer.run_well()
+        elif not isinstance(error, Exception):
+            return  # SystemExit and KeyboardInterrupt end the program, asyncio sees to that
+        elif self._running and not self._leaving():
+            self._failed(producer, error)
+        elif not is_from_outside(error):
+            log.error("%s failed while it was being ended: %s", producer.name, told(error), exc_info=error)
+
+    def _failed(self, producer: Producer, error: Exception) -> None:
+        self.tasks_failed += 1
+        self._failing.pop(producer, None)
+        self._failing[producer] = None
+        pause = producer.run_again(error)
+        text = "%s failed: %s; it is started again in %.2g s"
+        if is_from_outside(error):
+            log.warning(text, producer.name, told(error), pause)
+        else:
+            log.error(text, producer.name, told(error), pause, exc_info=error)

@@ -6,16 +6,20 @@ import random
 
 
 class Backoff:
-    """Pauses: none at first, then doubling from ``first_seconds`` to ``most_seconds``, each up to a half shorter.
+    """Pauses: none at first if ``at_once``, then doubling from ``first_seconds`` to ``most_seconds``.
 
-    The jitter keeps a hundred agents that lost one coordinator from coming back in the same instant.
+    Each is up to a half shorter than that: the jitter keeps a hundred agents that lost one coordinator from coming
+    back in the same instant.
     """
 
-    def __init__(self, *, first_seconds: float, most_seconds: float, chance: random.Random) -> None:
+    def __init__(
+        self, *, first_seconds: float, most_seconds: float, chance: random.Random, at_once: bool = True
+    ) -> None:
         self._first = first_seconds
         self._most = most_seconds
         self._chance = chance
-        self._next = 0.0
+        self._least = 0.0 if at_once else first_seconds
+        self._next = self._least
 
     def pause(self) -> float:
         """The next pause in seconds."""
@@ -24,5 +28,5 @@ class Backoff:
         return pause * self._chance.uniform(0.5, 1.0)
 
     def reset(self) -> None:
-        """It worked: there is no next pause."""
-        self._next = 0.0
+        """It worked: the next pause is the first."""
+        self._next = self._least
