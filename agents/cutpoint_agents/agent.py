@@ -19,17 +19,19 @@ from typing import Any, TypeVar, overload
 import aiohttp
 from aiohttp import web
 
-from cutpoint.errors import ConfigurationError, CutpointError, UsageError
+from cutpoint.errors import ConfigurationError, CutpointError, RolledBack, UsageError
 from cutpoint.names import BEGINNING, FIRST_INCARNATION, Incarnation, Life, ProcessName, is_process_name
 from cutpoint.protocol.events import CoordinatorSaid, LeaveRequested
 from cutpoint.protocol.messages import Admit
 from cutpoint.protocol.process import Statistics as ProcessStatistics
 from cutpoint.state import Derived, Hooks, Migrations, States, Table, Value
-from cutpoint_agents.activity import TaskFunction
 from cutpoint_agents.aiohttp_websocket import Dialling, WrappedClient, WrappedServer, Wrapping, install, wrap
 from cutpoint_agents.control import Control
 from cutpoint_agents.driver import Driver
+from cutpoint_agents.leaving import not_left
+from cutpoint_agents.producer import TaskFunction
 from cutpoint_agents.settings import LOG_NAME, Rollback, Settings
+from cutpoint_agents.starting import wait_started, with_scheme
 
 log = logging.getLogger(LOG_NAME)
 
@@ -40,7 +42,10 @@ _GOING_AWAY = 1001
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Statistics:
-    """What an agent has seen. ``faults`` counts bugs of Cutpoint's own: it is 0."""
+    """What an agent has seen. ``faults`` counts bugs of Cutpoint's own: it is 0.
+
+    ``tasks_failed``: how often a function under ``@agent.task`` has raised and was started again.
+    """
 
     name: str
     life: str
@@ -50,15 +55,19 @@ class Statistics:
     connected: bool
     faults: int
     process: ProcessStatistics
+    tasks_failed: int = 0
 
 
 class Agent:
     """One process of a computation, inside a service.
 
-    ``coordinator``: the URL of one coordinator, or of all that there are; ``None``: no cuts are taken.
+    ``coordinator``: the URL of one coordinator (``http://`` may be left out), or of all that there are; ``None``: no
+    cuts are taken.
     ``rollback``: how a recovery resets this process: ``"in-place"``, or ``"restart"``: it exits with status 75 and its
-    supervisor starts it again. ``store``: where parts go, whatever the coordinator says. ``token`` is shown to the
-    coordinator. Raises `ConfigurationError` for an argument that cannot be meant.
+    supervisor starts it again. ``store``: where parts go, whatever the coordinator says. ``token`` is shown with each
+    connection, as ``Authorization: Bearer``. **The coordinator of this version does not check it**: it is for a proxy
+    in front of the coordinator that does, and protects nothing by itself. Raises `ConfigurationError` for an argument
+    that cannot be meant.
     """
 
     def __init__(
@@ -99,7 +108,9 @@ class Agent:
         )
         self._dialling = Dialling(settings)
         self.driver.switchboard.dial_to = self._dialling.to
-        urls = () if coordinator is None else (coordinator,) if isinstance(coordinator, str) else tuple(coordinator)
+        named = () if coordinator is None else (coordinator,) if isinstance(coordinator, str) else tuple(coordinator)
+        self._urls = urls = tuple(with_scheme(url) for url in named)
+        self._token = token
         if coordinator is not None and not urls:
             raise ConfigurationError("coordinator is an empty list; name at least one URL, or None for no cuts")
         self._control = (
@@ -180,12 +191,16 @@ class Agent:
         return self.driver.turns.turn()
 
     def task(self, function: TF) -> TF:
-        """Run this async function whenever the process starts: at first, and again after each recovery."""
+        """Run this async function whenever the process starts: at first, and again after each recovery.
+
+        If it raises an exception it is started again after a pause, of 0.1 s at first and 5 s at most; if it returns,
+        it is done until the next recovery. Channels that a run has opened are closed when it fails.
+        """
         return self.driver.activity.declare(function)
 
     @property
-    def failure(self) -> BaseException | None:
-        """The exception that ended one of the tasks, if one did."""
+    def failure(self) -> Exception | None:
+        """The last exception that ended a function under ``@agent.task``; None once it has run well again for 5 s."""
         return self.driver.activity.failure
 
     @property
@@ -209,6 +224,7 @@ class Agent:
             connected=self._control is not None and self._control.connected,
             faults=self.driver.faults,
             process=process.statistics(),
+            tasks_failed=self.driver.activity.tasks_failed,
         )
 
     # ------------------------------------------------------------------------------------------------------ lifetime
@@ -243,20 +259,46 @@ class Agent:
         """Leave the computation if the program came to its end; a program that failed counts as lost."""
         try:
             if exc_type is None and not self._left:
-                if self.driver.running:
-                    await self.leave()
-                else:
-                    log.warning("%s ends in the middle of a recovery and cannot leave; it counts as lost", self.name)
+                await self._leave_at_the_end()
         finally:
             await self._stop()
 
-    async def leave(self) -> None:
-        """Close all channels in an orderly way and leave the computation for good."""
+    async def _leave_at_the_end(self) -> None:
         if not self.driver.running:
+            log.warning("%s ends in the middle of a recovery and cannot leave; it counts as lost", self.name)
+            return
+        try:
+            await self.leave()
+        except CutpointError as error:
+            log.warning("%s ends all the same: %s", self.name, error)
+
+    async def leave(self) -> None:
+        """Close all channels in an orderly way and leave the computation for good; the running task's turn ends.
+
+        Returns once a recovery point has released this process, so that it is not missed. Raises `CutpointError`,
+        saying what to do, if that takes longer than ``leave_seconds``, and `RolledBack` if a recovery comes first. From
+        the call on no channel can be opened. Without a coordinator, only the channels are closed.
+        """
+        driver = self.driver
+        if not driver.running:
             raise UsageError(f"{self.name} does not run, so it cannot leave")
+        seconds, loop = self.settings.leave_seconds, asyncio.get_running_loop()
+        deadline = loop.time() + seconds
         self._left = True
-        self.driver.step(LeaveRequested())
-        await self.driver.switchboard.close_sessions(_GOING_AWAY, f"{self.name} leaves")
+        driver.turns.end_of(asyncio.current_task())
+        driver.leaving.begin()
+        driver.step(LeaveRequested())
+        await driver.switchboard.close_sessions(_GOING_AWAY, f"{self.name} leaves")
+        if self._control is None:
+            driver.leaving.released = not driver.open_channels()
+            deadline = loop.time()
+        try:
+            left = await driver.leaving.wait_released(deadline_seconds=max(0.0, deadline - loop.time()))
+        except RolledBack:
+            self._left = False
+            raise
+        if not left:
+            raise not_left(self.name, open_channels=driver.open_channels(), said=driver.leaving.said, seconds=seconds)
 
     async def _on_shutdown(self, _app: web.Application) -> None:
         await self.driver.stop("the service ends")
@@ -272,27 +314,13 @@ class Agent:
             self.driver.step(CoordinatorSaid(message=_ADMITTED_BY_NOBODY))
             return
         self._control.start()
-        await self._wait_running(self._control)
-
-    async def _wait_running(self, control: Control) -> None:
-        assert control.failed is not None
-        running = asyncio.ensure_future(self.driver.wait_running())
-        try:
-            while True:
-                done, _ = await asyncio.wait(
-                    (running, control.failed),
-                    timeout=self.settings.report_seconds,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if control.failed in done:
-                    raise control.failed.result()
-                if running in done:
-                    return
-                log.info(
-                    "%s is not started yet, it waits for %s", self.name, control.waiting_for or self.driver.waiting_for
-                )
-        finally:
-            running.cancel()
+        await wait_started(
+            self._control,
+            self.driver,
+            urls=self._urls,
+            token=self._token,
+            report_seconds=self.settings.report_seconds,
+        )
 
     async def _stop(self) -> None:
         await self.driver.stop("the process ends")

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from cutpoint.errors import CutpointError, PeerWithoutAgent, ProtocolViolation
 from cutpoint.protocol.events import FrameArrived
+from cutpoint.protocol.messages import Welcome
+from cutpoint.protocol.session import Session
 from cutpoint.wire import decode_frames, encode_frames, looks_like_frames
 from cutpoint_agents.settings import LOG_NAME
 from cutpoint_agents.transport import NotFrames, Transport
@@ -41,6 +43,10 @@ class Connection:
         self.carried_for: Endpoint | None = None
         self.lost = False
         self.spoken = False
+        self.refused = False
+        self.began_at = asyncio.get_running_loop().time()
+        self.acknowledged = 0
+        self.arrived = 0
         self._board = board
         self._closing: tuple[int, str] | None = None
         self._idle: asyncio.Future[None] | None = None
@@ -58,10 +64,23 @@ class Connection:
         """How logs call it."""
         return self.endpoint.title if self.endpoint is not None else "a connection that resumes a session"
 
-    @property
-    def served(self) -> bool:
-        """Whether it carried a session until something cut it: the next may be dialled without a pause."""
-        return self.spoken and self._closing is None
+    def carries(self, session: Session) -> None:
+        """It carries ``session`` from now on: what has been acknowledged and has arrived before is no merit of it."""
+        self.acknowledged, self.arrived = session.outgoing.acknowledged, session.incoming.seen.prefix
+
+    def served(self, session: Session, *, long_seconds: float) -> bool:
+        """Whether it brought ``session`` forward until something cut it: the next may be dialled without a pause.
+
+        Frames alone are no progress: a message that the other end refuses comes after them, again and again.
+        """
+        if self.refused or not self.spoken or self._closing is not None:
+            return False
+        outgoing = session.outgoing
+        if outgoing.acknowledged > self.acknowledged:
+            return True
+        if outgoing.acknowledged == outgoing.sent and session.incoming.seen.prefix > self.arrived:
+            return True
+        return asyncio.get_running_loop().time() - self.began_at >= long_seconds
 
     def wake(self) -> None:
         """There is something to send: the writer will pull it when this turn of the event loop is over."""
@@ -114,6 +133,8 @@ class Connection:
                         raise NotFrames("a binary message that is not Cutpoint's")
                     self.spoken = True
                 for frame in decode_frames(data, bytes_max=bytes_max):
+                    if type(frame) is Welcome:
+                        self._board.welcome_arrives(self, frame)
                     step(FrameArrived(connection=number, frame=frame))
         except NotFrames as error:
             await self._refuse(
@@ -125,18 +146,20 @@ class Connection:
             await self._refuse(error)
 
     async def _refuse(self, error: CutpointError) -> None:
+        self.refused = True
         log.error("%s: %s", self.title, error)
         if isinstance(error, PeerWithoutAgent) and self.endpoint is not None:
-            self.endpoint.fail(error)
+            self._board.give_up(self.endpoint, error)
         await self.transport.close(PROTOCOL_ERROR, "this end speaks Cutpoint")
 
     async def _write(self) -> None:
         transmit, send = self._board.process.transmit, self.transport.send
-        number, bytes_max = self.number, self._board.settings.batch_bytes
+        number, batch_bytes = self.number, self._board.settings.batch_bytes
         loop = asyncio.get_running_loop()
         try:
             while True:
-                frames = transmit(number, bytes_max)
+                endpoint = self.endpoint
+                frames = transmit(number, batch_bytes if endpoint is None else endpoint.batch_bytes)
                 if frames:
                     await send(encode_frames(frames))
                     continue

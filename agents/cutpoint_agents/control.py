@@ -32,6 +32,8 @@ _BUSY = frozenset((408, 425, 429, 500, 502, 503, 504))
 _DENIED = frozenset((401, 403))
 _MOST_SECONDS = 2.0
 _FIRST_SECONDS = 0.1
+_LONG_SECONDS = 2.0
+"""A connection that lasted this long was a good one: the next is made without a pause."""
 
 
 class Control:
@@ -47,9 +49,9 @@ class Control:
         self._backoff = Backoff(first_seconds=_FIRST_SECONDS, most_seconds=_MOST_SECONDS, chance=chance)
         self._outbox: asyncio.Queue[str] | None = None
         self._told = ""
+        self._faults_told: dict[str, None] = {}
         self._met = False
         self._task: asyncio.Task[None] | None = None
-        self._refused: CutpointError | None = None
         self._rejection: tuple[str, bool] | None = None
         self.waiting_for = "the coordinator"
         self.failed: asyncio.Future[CutpointError] | None = None
@@ -76,10 +78,12 @@ class Control:
             self._task.cancel()
             await asyncio.wait((self._task,))
 
-    def tell(self, message: ToCoordinator) -> None:
-        """Send ``message`` if there is a connection; drop it if not: the core repeats what matters."""
-        if self._outbox is not None:
-            self._outbox.put_nowait(encode_control(message))
+    def tell(self, message: ToCoordinator) -> bool:
+        """Send ``message`` if there is a connection; drop it and return False if not: the core repeats what matters."""
+        if self._outbox is None:
+            return False
+        self._outbox.put_nowait(encode_control(message))
+        return True
 
     def _turned_away(self, reason: str, waiting_helps: bool) -> None:
         self._rejection = (reason, waiting_helps)
@@ -87,18 +91,25 @@ class Control:
     # --------------------------------------------------------------------------------------------------- connecting
 
     async def _keep_connected(self) -> None:
+        loop = asyncio.get_running_loop()
         timeout = aiohttp.ClientTimeout(total=None, connect=self._settings.connect_seconds)
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
             for url in itertools.cycle(self._urls):
+                began = loop.time()
                 try:
                     await self._converse(session, url)
                 except CoordinatorUnreachable as error:
                     self._say(logging.WARNING, str(error))
                 except CutpointError as error:
-                    self._wrong(error)
-                    if self.failed is not None and self.failed.done():
-                        return
+                    if not self._driver.leaving.released:
+                        self._wrong(error)
+                except Exception as error:
+                    self._fault(error, url)
+                if self._driver.leaving.released or (self.failed is not None and self.failed.done()):
+                    return
+                if loop.time() - began >= _LONG_SECONDS:
+                    self._backoff.reset()
                 await asyncio.sleep(self._backoff.pause())
 
     async def _converse(self, session: aiohttp.ClientSession, url: str) -> None:
@@ -148,13 +159,14 @@ class Control:
             self._driver.step(CoordinatorSaid(message=said))
             if self._rejection is not None:
                 reason, waiting_helps = self._rejection
+                if self._driver.leaving.said and not waiting_helps:
+                    self._driver.leaving.release()
                 error_type = CoordinatorUnreachable if waiting_helps else ConfigurationError
                 raise error_type(f"the coordinator at {url} turned this process away: {reason}")
             if not self._met or self._told:
                 self._met = True
                 self._say(logging.INFO, "")
                 log.info("in touch with the coordinator at %s", url)
-                self._backoff.reset()
             self.waiting_for = ""
 
     # ------------------------------------------------------------------------------------------------------ telling
@@ -166,6 +178,16 @@ class Control:
         if what and what != self._told:
             log.log(level, "%s", what)
         self._told = what
+
+    def _fault(self, error: Exception, url: str) -> None:
+        """A bug of Cutpoint's own: count it, tell the first of its kind in full, and connect again."""
+        self._driver.faults += 1
+        kind = type(error).__name__
+        what = f"talking to the coordinator at {url} failed for an unforeseen reason ({kind}: {error})"
+        self.waiting_for = what
+        if kind not in self._faults_told:
+            self._faults_told[kind] = None
+            log.error("%s; the service runs on, this agent connects again", what, exc_info=error)
 
     def _wrong(self, error: CutpointError) -> None:
         """What answers will not do. A process that does not run yet fails; one that runs keeps on trying."""

@@ -19,14 +19,23 @@ log = logging.getLogger(LOG_NAME)
 
 
 class Redialler:
-    """Redials interrupted sessions, one task each; ``redialled`` is told of each new transport."""
+    """Redials interrupted sessions, one task each.
+
+    ``redialled`` is told of each new transport; ``hopeless`` is asked after each failure whether that was the last.
+    """
 
     def __init__(
-        self, *, settings: Settings, chance: random.Random, redialled: Callable[[Endpoint, Transport], None]
+        self,
+        *,
+        settings: Settings,
+        chance: random.Random,
+        redialled: Callable[[Endpoint, Transport], None],
+        hopeless: Callable[[Endpoint], bool],
     ) -> None:
         self._settings = settings
         self._chance = chance
         self._redialled = redialled
+        self._hopeless = hopeless
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def start(self, endpoint: Endpoint) -> None:
@@ -65,12 +74,13 @@ class Redialler:
         while not endpoint.gone:
             await asyncio.sleep(pauses.pause())
             attempts += 1
-            endpoint.redials += 1
             try:
                 transport = await endpoint.dial(key if endpoint.name else "")
             except DialFailed as error:
                 if attempts == 1:
                     log.warning("%s: the connection is lost, connecting again (%s)", endpoint.title, error)
+                if self._hopeless(endpoint):
+                    return
                 continue
             if endpoint.gone:
                 transport.abort()

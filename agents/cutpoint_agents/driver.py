@@ -19,11 +19,13 @@ from typing import Any
 from cutpoint.names import Incarnation, Life, ProcessName
 from cutpoint.protocol import effects as ask
 from cutpoint.protocol import events as was
-from cutpoint.protocol.messages import HeldUp, ToCoordinator
+from cutpoint.protocol.messages import HeldUp, Leave, ToCoordinator
 from cutpoint.protocol.process import Process
 from cutpoint.state import States
 from cutpoint_agents.activity import Activity
+from cutpoint_agents.complaints import Complaints
 from cutpoint_agents.endpoint import SERVICE_RESTART
+from cutpoint_agents.leaving import Leaving
 from cutpoint_agents.parts import Parts
 from cutpoint_agents.settings import LOG_NAME, MISFIT, RESTART_ME, Rollback, Settings
 from cutpoint_agents.switchboard import Switchboard
@@ -33,7 +35,11 @@ log = logging.getLogger(LOG_NAME)
 
 
 class Driver:
-    """Runs one `Process`. ``tell`` sends to the coordinator, ``turned_away`` hears that it refused this process."""
+    """Runs one `Process`.
+
+    ``tell`` sends to the coordinator, and says whether there is a connection to it; ``turned_away`` hears that it
+    refused this process.
+    """
 
     def __init__(
         self,
@@ -49,18 +55,30 @@ class Driver:
         self.name = name
         self.settings = settings
         self.process = Process(
-            name=name, life=life, window_messages=settings.window_messages, window_bytes=settings.window_bytes
+            name=name,
+            life=life,
+            window_messages=settings.window_messages,
+            window_bytes=settings.window_bytes,
+            message_bytes_max=settings.message_bytes_max,
         )
         self.turns = Turns(self.step)
         self.switchboard = Switchboard(
             process=self.process, step=self.step, turns=self.turns, settings=settings, chance=chance
         )
-        self.activity = Activity()
+        self.activity = Activity(chance=chance, leaving=lambda: self.process.identity.leaving)
+        self.leaving = Leaving(name)
         self.parts = Parts(
-            process=self.process, name=name, life=life, states=states, store=store, done=self.step, spawn=self.spawn
+            process=self.process,
+            name=name,
+            life=life,
+            states=states,
+            store=store,
+            done=self._part_done,
+            spawn=self.spawn,
         )
+        self._complaints = Complaints(name)
         self.exit: Callable[[int], None] = os._exit
-        self.tell: Callable[[ToCoordinator], None] = lambda _: None
+        self.tell: Callable[[ToCoordinator], bool] = lambda _: False
         self.turned_away: Callable[[str, bool], None] = lambda reason, _: log.error("turned away: %s", reason)
         self.running = False
         self.faults = 0
@@ -79,10 +97,10 @@ class Driver:
             ask.RecordState: lambda e: self._record_state(e),
             ask.PersistPart: self.parts.persist,
             ask.DiscardCapture: lambda e: self.parts.discard(e.cut),
-            ask.KeepCapture: lambda e: self.parts.keep(e.cut),
+            ask.KeepCapture: self._keep_capture,
             ask.WatchCut: self._watch_cut,
             ask.ReportHoldUp: self._report_hold_up,
-            ask.SendToCoordinator: lambda e: self.tell(e.message),
+            ask.SendToCoordinator: self._send_to_coordinator,
             ask.Admitted: self._admitted,
             ask.StopActivity: self._stop_activity,
             ask.LoadPart: self._load_part,
@@ -128,6 +146,14 @@ class Driver:
             self.step(was.PersistFailed(cut=effect.cut, reason=reason))
             return
         self.parts.record(effect.cut)
+
+    def _keep_capture(self, effect: ask.KeepCapture) -> None:
+        self.parts.keep(effect.cut)
+        self.leaving.published(effect.cut)
+
+    def _send_to_coordinator(self, effect: ask.SendToCoordinator) -> None:
+        if self.tell(effect.message) and isinstance(effect.message, Leave):
+            self.leaving.told(self.process.cut)
 
     def _watch_cut(self, effect: ask.WatchCut) -> None:
         loop = asyncio.get_running_loop()
@@ -187,6 +213,7 @@ class Driver:
         self.switchboard.end_incarnation(code, reason)
         ending = self.activity.cancel(self.turns.tasks())
         self.turns.roll_back()
+        self.leaving.roll_back()
         return ending
 
     def _restart_me(self, reason: str) -> None:
@@ -201,7 +228,17 @@ class Driver:
     def _load_part(self, effect: ask.LoadPart) -> None:
         self.waiting_for = f"the part of cut {effect.prepare.cut} to be read"
         self.parts.load(effect.prepare)
-        self.waiting_for = "all other processes to be ready for the recovery"
+
+    def _part_done(self, event: was.Event) -> None:
+        self._complaints.note(event)
+        match event:
+            case was.PartLoaded(incarnation=incarnation) if incarnation == self.process.incarnation:
+                self.waiting_for = "all other processes to be ready for the recovery"
+            case was.PartUnfit(incarnation=incarnation, reason=reason) if incarnation == self.process.incarnation:
+                self.waiting_for = (
+                    f"a program or a recovery point that fits: this process cannot be restored ({reason})"
+                )
+        self.step(event)
 
     def _restore_state(self, effect: ask.RestoreState) -> None:
         try:
@@ -220,6 +257,11 @@ class Driver:
         self._end_incarnation(SERVICE_RESTART, reason)
 
     # ------------------------------------------------------------------------------------------------------- the end
+
+    def open_channels(self) -> tuple[str, ...]:
+        """The sessions that have not ended, for people; those that a recovery restored and nobody opened again too."""
+        sessions = self.process.handshakes.sessions.values()
+        return tuple(f"{session.title()} ({session.phase})" for session in sessions if session.phase != "ended")
 
     def spawn(self, coroutine: Any) -> None:
         """Run ``coroutine`` beside everything else, and say if it fails."""

@@ -7,14 +7,17 @@ the words of its own library (see ``aiohttp_surface``).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from cutpoint.errors import CutpointError, PeerWithoutAgent, RolledBack, UsageError
+from cutpoint.errors import CutpointError, RolledBack, UsageError
 from cutpoint.protocol.events import MessageWanted
 from cutpoint.protocol.messages import Close, InFlight, Payload
+from cutpoint_agents.awaitables import DONE, Waiting
 from cutpoint_agents.backoff import Backoff
+from cutpoint_agents.settings import LOG_NAME, SURE_BYTES
 from cutpoint_agents.transport import Dial
 from cutpoint_agents.turns import OpenTurn, current_task
 
@@ -22,59 +25,21 @@ if TYPE_CHECKING:
     from cutpoint_agents.connection import Connection
     from cutpoint_agents.switchboard import Switchboard
 
+log = logging.getLogger(LOG_NAME)
+
 ABNORMAL = 1006
-SERVICE_RESTART = 1012
+TOO_BIG = 1009
 FAILED_HANDLER = 1011
-
-
-class _Done(Coroutine[Any, Any, None]):
-    """An awaitable that is done: what a send returns while there is room. One object serves all."""
-
-    def send(self, value: None, /) -> NoReturn:
-        raise StopIteration
-
-    def throw(self, *error: Any) -> NoReturn:
-        raise error[0] if isinstance(error[0], BaseException) else error[0]()
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return iter(())  # type: ignore[return-value]
-
-
-DONE: Final = _Done()
-
-
-class _Waiting(Coroutine[Any, Any, None]):
-    """What a send returns while there is no room: it waits once it is awaited, and need not be."""
-
-    def __init__(self, wait: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._wait = wait
-        self._begun: Coroutine[Any, Any, None] | None = None
-
-    def _begin(self) -> Coroutine[Any, Any, None]:
-        if self._begun is None:
-            self._begun = self._wait()
-        return self._begun
-
-    def send(self, value: None, /) -> Any:
-        return self._begin().send(value)
-
-    def throw(self, *error: Any) -> Any:
-        return self._begin().throw(*error)
-
-    def close(self) -> None:
-        """Stop waiting."""
-        if self._begun is not None:
-            self._begun.close()
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self._begin().__await__()
+SERVICE_RESTART = 1012
 
 
 class Endpoint:
-    """One end of one session. ``key`` is ``None`` at the accepting end until the Hello has come."""
+    """One end of one session. ``key`` is ``None`` at the accepting end until the Hello has come.
+
+    ``answered``: the peer has said how large a message it takes. Until then small messages alone are numbered: a large
+    one, and whatever follows it, is *unnumbered*, because it may turn out that it can never arrive.
+    ``bytes_max``: the largest message that may be sent; ``silent``: how many connections ended without a word.
+    """
 
     def __init__(
         self, board: Switchboard, *, label: str, key: str | None, dial: Dial | None, close_seconds: float
@@ -83,7 +48,10 @@ class Endpoint:
         self.key = key
         self.dial = dial
         self.name = ""
-        self.redials = 0
+        self.answered = False
+        self.bytes_max = board.settings.message_bytes_max
+        self.silent = 0
+        self.opened_at = asyncio.get_running_loop().time()
         self.pauses: Backoff | None = None
         self.connection: Connection | None = None
         self.failure: Exception | None = None
@@ -122,8 +90,13 @@ class Endpoint:
         return self.sent_close is not None or self.over or self.rolled_back
 
     @property
+    def batch_bytes(self) -> int:
+        """How much one WebSocket message may carry; the core counts characters, of four bytes at most."""
+        return min(self._board.settings.batch_bytes, self.bytes_max // 4)
+
+    @property
     def unnumbered(self) -> int:
-        """Messages that wait for the peer's Hello to be numbered: no cut can be recorded meanwhile."""
+        """Messages that wait for the peer's answer to be numbered: no cut can be recorded meanwhile."""
         return len(self._unnumbered)
 
     # ----------------------------------------------------------------------------------------------------- send
@@ -133,15 +106,15 @@ class Endpoint:
         if self.sent_close is not None or self.over or self.rolled_back:
             self._refuse_send()
         key = self.key
-        if key is None:
+        if key is None or (not self.answered and (self._unnumbered or bytes_of(payload) > SURE_BYTES)):
             self._unnumbered.append(payload)
-            return _Waiting(self._wait_attached)
+            return Waiting(self._wait_numbered)
         process = self._board.process
         process.send(key, payload)
         connection = self.connection
         if connection is not None:
             connection.wake()
-        return DONE if process.room(key) else _Waiting(self._wait_room)
+        return DONE if process.room(key) else Waiting(self._wait_room)
 
     def _refuse_send(self) -> NoReturn:
         if self.failure is not None:
@@ -158,11 +131,12 @@ class Endpoint:
         while not self.over and not self.rolled_back and not process.room(key):
             await self._wait_sender()
 
-    async def _wait_attached(self) -> None:
-        while self.key is None and not self.over and not self.rolled_back:
+    async def _wait_numbered(self) -> None:
+        while not self.answered and not self.over and not self.rolled_back:
             await self._wait_sender()
-        if self.key is None:
+        if not self.answered or self.failure is not None:
             self._refuse_send()
+        await self._wait_room()
 
     async def _wait_sender(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
@@ -272,7 +246,7 @@ class Endpoint:
         self.sent_close = close
         self.wake_receiver()
         self.wake_senders()
-        if self.got_close is None:
+        if self.got_close is None and self._drain_task is None:
             self._drain_task = asyncio.get_running_loop().create_task(
                 self._drain(), name=f"cutpoint drain {self.title}"
             )
@@ -315,14 +289,36 @@ class Endpoint:
 
     # ------------------------------------------------------------------------------------- what the driver tells
 
-    def attached(self, key: str) -> None:
+    def attached(self, key: str, bytes_max: int) -> None:
         """The Hello has come: what was sent before it is numbered now."""
         self.key = key
-        waiting, self._unnumbered = self._unnumbered, deque()
-        for payload in waiting:
-            self._board.process.send(key, payload)
-        self.wake_senders()
+        self.answer(bytes_max)
         self.wake_receiver()
+
+    def answer(self, bytes_max: int) -> None:
+        """The peer takes messages of up to ``bytes_max`` bytes (0: of any size): number what has waited for that.
+
+        A message that is too large can never arrive. It and all after it were not sent; the application is told, and
+        the channel is closed in an orderly way.
+        """
+        assert self.key is not None
+        self.answered = True
+        self.bytes_max = min(self.bytes_max, bytes_max or self.bytes_max)
+        waiting, self._unnumbered = self._unnumbered, deque()
+        while waiting:
+            payload = waiting.popleft()
+            if bytes_of(payload) > self.bytes_max:
+                self._give_up_large(payload, behind=sum(type(other) is not Close for other in waiting))
+                break
+            self._board.process.send(self.key, payload)
+        self.wake_senders()
+
+    def _give_up_large(self, payload: Payload, *, behind: int) -> None:
+        also = f", nor the {behind} behind it" if behind else ""
+        self.failure = too_big(bytes_of(payload), self.bytes_max, self.title, what=f"it was not sent{also}")
+        log.error("%s; the channel is closed", self.failure)
+        self.sent_close = None
+        self.say_close(TOO_BIG, "a message was larger than the other end takes")
 
     def end(self, reason: str) -> None:
         """The session is over; ``reason`` is empty when both ends closed it."""
@@ -332,7 +328,7 @@ class Endpoint:
         self._unnumbered.clear()
         self._release()
 
-    def fail(self, error: PeerWithoutAgent | UsageError) -> None:
+    def fail(self, error: CutpointError) -> None:
         """The application's next call shall raise ``error``."""
         self.failure = error
         self.over = True
@@ -352,6 +348,21 @@ class Endpoint:
             self._ended.set_result(None)
         self.wake_receiver()
         self.wake_senders()
+
+
+def bytes_of(payload: Payload) -> int:
+    """The size of a message on the wire, in bytes."""
+    if isinstance(payload, str):
+        return len(payload) if payload.isascii() else len(payload.encode())
+    return len(payload) if isinstance(payload, bytes) else 0
+
+
+def too_big(size: int, bytes_max: int, title: str, *, what: str) -> UsageError:
+    """The error for a message that is larger than both ends of the channel take."""
+    return UsageError(
+        f"this message has {size} bytes, {bytes_max} are allowed on {title}; {what}; raise "
+        "Settings(message_bytes_max=...) and aiohttp's max_msg_size at both ends, or send it in pieces"
+    )
 
 
 class SessionBroken(CutpointError, ConnectionResetError):

@@ -17,6 +17,9 @@ MISFIT = 70
 
 LOG_NAME = "cutpoint.agent"
 
+SURE_BYTES = 64 * 1024
+"""Every agent takes messages of this size, so they may be sent before the peer has said what it takes."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
@@ -24,10 +27,12 @@ class Settings:
 
     ``window_messages``, ``window_bytes``: what one channel may hold that its receiver has not handled yet.
     ``batch_bytes``: how much one WebSocket message may carry, unless a single message is larger.
-    ``message_bytes_max``: the largest message of the application.
+    ``message_bytes_max``: the largest message of the application, in either direction; peers are told.
     ``hello_seconds``: how long a peer may take to show that it has an agent; ``welcome_seconds``: how long the
-    accepting end may take to answer, which a cut in progress prolongs.
-    ``close_seconds``: how long closing a channel waits for the other end.
+    accepting end may take to answer, a cut in progress included, before opening the channel fails; it fails too when
+    ``silent_connections_max`` connections in a row have ended without a word.
+    ``close_seconds``: how long closing a channel waits for the other end; ``leave_seconds``: how long leaving the
+    computation waits for the recovery point that releases the process.
     ``stop_seconds``: how long tasks may take to end before a rollback gives the process up.
     ``redial_first_seconds``, ``redial_most_seconds``: the pause between two attempts to connect again.
     ``report_seconds``: how often a start that waits says what it waits for.
@@ -39,7 +44,9 @@ class Settings:
     message_bytes_max: int = 4 * 1024 * 1024 - 64 * 1024
     hello_seconds: float = 10.0
     welcome_seconds: float = 60.0
+    silent_connections_max: int = 8
     close_seconds: float = 10.0
+    leave_seconds: float = 30.0
     stop_seconds: float = 5.0
     redial_first_seconds: float = 0.05
     redial_most_seconds: float = 2.0
@@ -52,3 +59,7 @@ class Settings:
             number = getattr(self, field.name)
             if type(number) not in (int, float) or not 0 < number < float("inf"):
                 raise ConfigurationError(f"{field.name} must be a number above 0, not {number!r}")
+        if self.message_bytes_max < SURE_BYTES:
+            raise ConfigurationError(
+                f"message_bytes_max={self.message_bytes_max} is less than the {SURE_BYTES} bytes that every agent takes"
+            )

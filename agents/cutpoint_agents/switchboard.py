@@ -12,13 +12,14 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from cutpoint.errors import RolledBack, UsageError
+from cutpoint.errors import CutpointError, RolledBack, UsageError
 from cutpoint.protocol import effects as ask
 from cutpoint.protocol import events as was
+from cutpoint.protocol.messages import Welcome
 from cutpoint.protocol.process import Process
 from cutpoint_agents.connection import NORMAL, PROTOCOL_ERROR, Connection, without_agent
 from cutpoint_agents.dialling import Redialler
-from cutpoint_agents.endpoint import Endpoint
+from cutpoint_agents.endpoint import Endpoint, SessionBroken
 from cutpoint_agents.settings import LOG_NAME, Settings
 from cutpoint_agents.transport import Dial, Transport
 from cutpoint_agents.turns import Turns
@@ -55,7 +56,9 @@ class Switchboard:
         self.running = False
         self.stopped = False
         self.dial_to: Callable[[str], Dial] | None = None
-        self._redialler = Redialler(settings=settings, chance=chance, redialled=self._redialled)
+        self._redialler = Redialler(
+            settings=settings, chance=chance, redialled=self._redialled, hopeless=self._hopeless
+        )
         self._endpoints: dict[str, Endpoint] = {}
         self._connections: dict[int, Connection] = {}
         self._boundaries: dict[BoundaryEnd, str] = {}
@@ -80,6 +83,9 @@ class Switchboard:
     ) -> Endpoint:
         """A connection that this process opened shall carry a session. ``dial_to(address)`` connects it later."""
         self._need_running("open a channel")
+        if self.process.identity.leaving:
+            name = self.process.identity.name
+            raise UsageError(f"{name} is leaving the computation and opens no more channels; nothing was sent")
         endpoint = Endpoint(self, label=label, key=key, dial=dial, close_seconds=close_seconds)
         self._endpoints[key] = endpoint
         connection = self._connect(transport, endpoint)
@@ -119,7 +125,7 @@ class Switchboard:
     def _need_running(self, what: str) -> None:
         if self.running:
             return
-        if self.process.phase in ("absent", "gone") or self.stopped:
+        if self.process.phase == "absent" or self.stopped:
             raise UsageError(
                 f"{self.process.identity.name} cannot {what}: its agent has not started or has ended; "
                 "add agent.context to app.cleanup_ctx, or use 'async with agent'"
@@ -143,9 +149,9 @@ class Switchboard:
                 return
             error = without_agent(connection.title, f"said nothing for {seconds:g} seconds")
             log.error("%s", error)
-            if endpoint is not None and (endpoint.key is None or endpoint.redials == 0):
-                endpoint.fail(error)
             connection.close(PROTOCOL_ERROR, "this end speaks Cutpoint")
+            if endpoint is not None:
+                self.give_up(endpoint, error)
 
         timer = asyncio.get_running_loop().call_later(seconds, check)
         connection.pump_task.add_done_callback(lambda _: timer.cancel())
@@ -159,6 +165,43 @@ class Switchboard:
         self.step(was.Redialled(connection=connection.number, key=endpoint.key))
         self._expect_words(connection, self.settings.welcome_seconds)
 
+    def give_up(self, endpoint: Endpoint, error: CutpointError) -> None:
+        """Fail an endpoint that nobody has answered; one that was answered before is connected again instead."""
+        if endpoint.key is not None and not self._unanswered(endpoint):
+            return
+        endpoint.fail(error)
+        if endpoint.key is not None:
+            self.step(was.OpenGivenUp(key=endpoint.key, reason=str(error)))
+
+    def _unanswered(self, endpoint: Endpoint) -> bool:
+        """Whether this process has opened the session and its peer may never have heard of it."""
+        session = None if endpoint.key is None else self.process.session(endpoint.key)
+        return session is not None and session.initiator and session.opening and not session.name
+
+    def _hopeless(self, endpoint: Endpoint) -> bool:
+        """Whether to stop connecting a session that nobody has answered: no cut could be taken as long as it opens."""
+        if not self._unanswered(endpoint):
+            return False
+        waited = asyncio.get_running_loop().time() - endpoint.opened_at
+        error: CutpointError
+        if endpoint.silent >= self.settings.silent_connections_max:
+            error = without_agent(endpoint.title, f"ended {endpoint.silent} connections without a word")
+        elif waited >= self.settings.welcome_seconds:
+            error = SessionBroken(
+                f"{endpoint.title}: nobody has answered for {waited:.0f} seconds; nothing was delivered; open it again"
+            )
+        else:
+            return False
+        log.error("%s", error)
+        self.give_up(endpoint, error)
+        return True
+
+    def welcome_arrives(self, connection: Connection, welcome: Welcome) -> None:
+        """The core will learn the peer's limit and may record at once: number now what has waited for it."""
+        endpoint = connection.endpoint
+        if endpoint is not None and not endpoint.answered and not endpoint.gone and self._unanswered(endpoint):
+            endpoint.answer(welcome.message_bytes_max)
+
     def connection_lost(self, connection: Connection) -> None:
         """Nothing more comes from this connection."""
         self._connections.pop(connection.number, None)
@@ -167,11 +210,19 @@ class Switchboard:
             connection.carried_for.end("")
         if endpoint is not None and endpoint.connection is connection:
             endpoint.connection = None
-            if endpoint.pauses is not None and connection.served:
-                endpoint.pauses.reset()
+            self._judge(connection, endpoint)
         self.step(was.ConnectionLost(connection=connection.number))
         if endpoint is not None and endpoint.key is None:
             endpoint.end("the connection was lost before the peer said hello")
+
+    def _judge(self, connection: Connection, endpoint: Endpoint) -> None:
+        """Pause before the next connection, unless this one was of use."""
+        session = None if endpoint.key is None else self.process.session(endpoint.key)
+        endpoint.silent = 0 if connection.spoken else endpoint.silent + 1
+        if session is None or endpoint.pauses is None:
+            return
+        if connection.served(session, long_seconds=self.settings.redial_most_seconds):
+            endpoint.pauses.reset()
 
     # ------------------------------------------------------------------------------------------- effects on channels
 
@@ -194,7 +245,7 @@ class Switchboard:
         if known is None and wrapped is not None and wrapped.key is None:
             self._endpoints[effect.key] = wrapped
             wrapped.connection = connection
-            wrapped.attached(effect.key)
+            wrapped.attached(effect.key, self.process.message_bytes_max(effect.key))
             return
         if known is None:
             connection.close(PROTOCOL_ERROR, "nobody serves this session")
@@ -204,6 +255,8 @@ class Switchboard:
             wrapped.connection = None
         connection.endpoint = known
         known.connection = connection
+        if (session := self.process.session(effect.key)) is not None:
+            connection.carries(session)
 
     def _session_established(self, effect: ask.SessionEstablished) -> None:
         if (endpoint := self._endpoints.get(effect.key)) is not None:
@@ -211,7 +264,7 @@ class Switchboard:
 
     def _redial(self, effect: ask.Redial) -> None:
         endpoint = self._endpoints.get(effect.key)
-        if endpoint is not None and not endpoint.gone and not self.stopped:
+        if endpoint is not None and not endpoint.gone and not self.stopped and not self._hopeless(endpoint):
             self._redialler.start(endpoint)
 
     def _reopen(self, effect: ask.Reopen) -> None:
@@ -268,19 +321,21 @@ class Switchboard:
                     watcher.set_result(None)
 
     def unnumbered(self) -> str:
-        """The channel with messages that wait for their peer's Hello and so have no number yet; empty if none."""
-        for connection in self._connections.values():
-            endpoint = connection.endpoint
-            if endpoint is not None and endpoint.key is None and endpoint.unnumbered:
+        """The channel with messages that wait for their peer's answer and so have no number yet; empty if none."""
+        for endpoint in self._all_endpoints():
+            if endpoint.unnumbered:
                 return endpoint.title
         return ""
+
+    def _all_endpoints(self) -> tuple[Endpoint, ...]:
+        wrapped = (c.endpoint for c in self._connections.values() if c.endpoint is not None)
+        return tuple(dict.fromkeys((*self._endpoints.values(), *wrapped)))
 
     def end_incarnation(self, code: int, reason: str) -> None:
         """Break all channels; nothing of it waits."""
         self.running = False
         self._redialler.stop_all()
-        endpoints = [*self._endpoints.values(), *(c.endpoint for c in self._connections.values() if c.endpoint)]
-        for endpoint in dict.fromkeys(endpoints):
+        for endpoint in self._all_endpoints():
             endpoint.roll_back()
         self._endpoints.clear()
         for end in tuple(self._boundaries):

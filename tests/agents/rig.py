@@ -15,6 +15,7 @@ from cutpoint.protocol.events import CoordinatorSaid
 from cutpoint.protocol.messages import (
     Admit,
     Begin,
+    Leave,
     PartStored,
     PartSummary,
     Prepare,
@@ -28,7 +29,14 @@ from cutpoint_agents import Agent, Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-IMPATIENT = Settings(hello_seconds=0.3, welcome_seconds=0.6, close_seconds=2.0, stop_seconds=1.0, report_seconds=0.2)
+IMPATIENT = Settings(
+    hello_seconds=0.3,
+    welcome_seconds=0.6,
+    close_seconds=2.0,
+    leave_seconds=3.0,
+    stop_seconds=1.0,
+    report_seconds=0.2,
+)
 
 
 def lonely(name: str, **options: Any) -> Agent:
@@ -85,7 +93,7 @@ class Wire:
     """A TCP proxy: everything passes, until it is cut."""
 
     def __init__(self, port: int) -> None:
-        self._target = port
+        self._target = self._to = port
         self._server: asyncio.Server | None = None
         self._transports: list[asyncio.WriteTransport] = []
         self.connections = 0
@@ -105,6 +113,10 @@ class Wire:
         assert self._server is not None
         return url.replace(f":{self._target}", f":{self._server.sockets[0].getsockname()[1]}")
 
+    def lead_to(self, port: int) -> None:
+        """New connections end up there."""
+        self._to = port
+
     def cut(self) -> None:
         """Reset every connection now; new ones pass."""
         transports, self._transports = self._transports, []
@@ -116,7 +128,7 @@ class Wire:
             writer.transport.abort()
             return
         self.connections += 1
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._to)
         self._transports += [writer.transport, there_writer.transport]
         await asyncio.gather(_pass(reader, there_writer), _pass(there_reader, writer))
 
@@ -149,7 +161,10 @@ def begin(cut: int, *members: str, incarnation: int = 1, deadline_seconds: float
 
 
 class Coordinator:
-    """A small coordinator: it speaks the control protocol for real and does what a test tells it."""
+    """A small coordinator: it speaks the control protocol for real and does what a test tells it.
+
+    By itself it admits, and it takes a cut of whoever leaves, which releases them (``releases``).
+    """
 
     def __init__(self, store: str) -> None:
         self.store = store
@@ -157,9 +172,10 @@ class Coordinator:
         self.incarnation = 1
         self.cut = 0
         self.admits = True
+        self.releases = True
         self.heard: list[tuple[str, ToCoordinator]] = []
         self.connections: dict[str, web.WebSocketResponse] = {}
-        self.joined = asyncio.Condition()
+        self._releasing: dict[str, int] = {}
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[Coordinator]:
@@ -189,9 +205,22 @@ class Coordinator:
                 if self.admits:
                     await self.say(name, self._admit())
             self.heard.append((name, said))
+            if self.releases:
+                await self._release(name, said)
         if self.connections.get(name) is ws:
             del self.connections[name]
         return ws
+
+    async def _release(self, name: str, said: ToCoordinator) -> None:
+        """The cut after which a process that leaves may go: the others have nothing to say in it."""
+        if isinstance(said, Leave):
+            self.cut += 1
+            self._releasing[name] = self.cut
+            members = dict.fromkeys(who for who, _ in self.heard)
+            event = begin(self.cut, *members, incarnation=self.incarnation)
+            await self.say(name, event.message)
+        elif isinstance(said, PartStored) and self._releasing.get(name) == said.summary.cut:
+            await self.say(name, Published(incarnation=Incarnation(self.incarnation), cut=said.summary.cut))
 
     def _admit(self) -> Admit:
         return Admit(

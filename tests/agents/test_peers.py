@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,7 +14,22 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from cutpoint.errors import ConfigurationError, PeerWithoutAgent, UsageError
-from tests.agents.rig import Handler, begin, lonely, receiving, running, serving, session, until
+from cutpoint.protocol.messages import PartStored
+from cutpoint_agents import Agent
+from tests.agents.rig import (
+    IMPATIENT,
+    Coordinator,
+    Handler,
+    Wire,
+    begin,
+    lonely,
+    port_of,
+    receiving,
+    running,
+    serving,
+    session,
+    until,
+)
 
 
 def failing(agent: Any, failures: list[BaseException]) -> Handler:
@@ -79,6 +96,103 @@ async def test_a_server_without_an_agent_is_told_apart_by_the_client() -> None:
         with pytest.raises(PeerWithoutAgent):
             await ws.send_str("x")
         assert isinstance(ws.exception(), PeerWithoutAgent)
+
+
+async def test_a_cut_succeeds_after_a_peer_without_an_agent(tmp_path: Path) -> None:
+    async def echo(request: web.Request) -> web.StreamResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        async for message in ws:
+            await ws.send_str(str(message.data))
+        return ws
+
+    async with Coordinator(str(tmp_path)).serving() as coordinator:
+        client = Agent("client", coordinator=coordinator.url, settings=IMPATIENT)
+        async with serving(None, echo) as url, client, session() as one:
+            ws = await client.wrap(one.ws_connect(url))
+            with pytest.raises(PeerWithoutAgent):
+                await asyncio.wait_for(ws.receive(), 3)
+            assert client.driver.open_channels() == ()
+            await coordinator.take_cut("client")
+            await client.leave()
+
+
+async def silent(request: web.Request) -> web.StreamResponse:
+    """A server without an agent that never says anything."""
+    ws = web.WebSocketResponse()
+    await ws.prepare(request)
+    async for _ in ws:
+        pass
+    return ws
+
+
+async def test_a_peer_that_never_answers_is_given_up_and_holds_up_no_cut(tmp_path: Path) -> None:
+    async with Coordinator(str(tmp_path)).serving() as coordinator:
+        client = Agent("client", coordinator=coordinator.url, settings=IMPATIENT)
+        async with serving(None, silent) as url, client, session() as one:
+            ws = await client.wrap(one.ws_connect(url))
+            await coordinator.begin("client")
+            with pytest.raises(PeerWithoutAgent, match=r"it said nothing for 0\.6 seconds"):
+                await asyncio.wait_for(ws.receive(), 3)
+            await until(lambda: coordinator.heard_from("client", PartStored))
+
+
+async def test_a_handler_that_fails_before_every_hello_is_given_up_and_the_application_is_told(tmp_path: Path) -> None:
+    calls: list[None] = []
+
+    async def failing_early(request: web.Request) -> web.StreamResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        calls.append(None)
+        raise LookupError
+
+    settings = dataclasses.replace(IMPATIENT, silent_connections_max=4)
+    async with Coordinator(str(tmp_path)).serving() as coordinator:
+        client = Agent("client", coordinator=coordinator.url, settings=settings)
+        async with serving(None, failing_early) as url, client, session() as one:
+            ws = await client.wrap(one.ws_connect(url))
+            _ = ws.send_str("lost")
+            with pytest.raises(PeerWithoutAgent, match="it ended 4 connections without a word"):
+                await asyncio.wait_for(ws.receive(), 3)
+            with pytest.raises(PeerWithoutAgent):
+                await ws.send_str("x")
+            assert len(calls) == 4
+            await coordinator.take_cut("client")
+
+
+async def test_a_server_that_goes_before_it_answers_is_waited_for_and_then_given_up() -> None:
+    client = lonely("client")
+    async with serving(None, silent) as url, Wire(port_of(url)) as wire, client, session() as one:
+        ws = await client.wrap(one.ws_connect(wire.through(url)))
+        wire.open = False
+        wire.cut()
+        message = await asyncio.wait_for(ws.receive(), 5)
+        assert message.type is WSMsgType.CLOSED
+        assert "nobody has answered for" in str(ws.exception())
+        assert client.driver.open_channels() == ()
+
+
+async def test_an_answered_channel_is_not_given_up_for_one_connection_to_a_stranger() -> None:
+    server, client = lonely("server"), lonely("client")
+    got: list[str] = []
+    async with (
+        serving(server, receiving(server, got)) as url,
+        serving(None, silent) as elsewhere,
+        Wire(port_of(url)) as wire,
+        client,
+        session() as one,
+        client.wrap(one.ws_connect(wire.through(url))) as ws,
+    ):
+        await ws.send_str("first")
+        await until(lambda: got == ["first"])
+        wire.lead_to(port_of(elsewhere))
+        wire.cut()
+        await until(lambda: wire.connections > 1)
+        await ws.send_str("second")
+        await asyncio.sleep(0.1)
+        wire.lead_to(port_of(url))
+        wire.cut()
+        await until(lambda: got == ["first", "second"])
 
 
 async def test_frames_that_make_no_sense_close_that_connection_only(caplog: pytest.LogCaptureFixture) -> None:

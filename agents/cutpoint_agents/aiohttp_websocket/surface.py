@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from cutpoint.errors import UsageError
 from cutpoint.protocol.messages import Close
-from cutpoint_agents.endpoint import ABNORMAL, SERVICE_RESTART, Endpoint
+from cutpoint_agents.endpoint import ABNORMAL, SERVICE_RESTART, Endpoint, too_big
 
 _TEXT: Final = WSMsgType.TEXT
 _BINARY: Final = WSMsgType.BINARY
@@ -48,14 +48,12 @@ class _Surface(Generic[R]):
         raw: R,
         end: Endpoint,
         *,
-        message_bytes_max: int,
         receive_timeout: float | None,
         autoclose: bool,
         decode_text: bool,
     ) -> None:
         self._raw: R = raw
         self._end = end
-        self._message_bytes_max = message_bytes_max
         self._receive_timeout = receive_timeout
         self._autoclose = autoclose
         self._decode_text = decode_text
@@ -84,7 +82,7 @@ class _Surface(Generic[R]):
         if not isinstance(data, str):
             raise TypeError(f"data argument must be str ({type(data)!r})")
         size = len(data) if data.isascii() else len(data.encode())
-        if size > self._message_bytes_max:
+        if size > self._end.bytes_max:
             self._too_big(size)
         return self._end.send(data if type(data) is str else str(data))
 
@@ -93,7 +91,7 @@ class _Surface(Generic[R]):
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"data argument must be byte-ish ({type(data)!r})")
         message = data if type(data) is bytes else bytes(data)
-        if len(message) > self._message_bytes_max:
+        if len(message) > self._end.bytes_max:
             self._too_big(len(message))
         return self._end.send(message)
 
@@ -122,11 +120,7 @@ class _Surface(Generic[R]):
         raise UsageError(f"a wrapped WebSocket cannot send a frame of type {opcode!r}; call close() to close it")
 
     def _too_big(self, size: int) -> None:
-        raise UsageError(
-            f"this message has {size} bytes, {self._message_bytes_max} are allowed on {self._end.title}; "
-            "nothing was sent; raise Settings(message_bytes_max=...) and aiohttp's max_msg_size at both ends, or send "
-            "it in pieces"
-        )
+        raise too_big(size, self._end.bytes_max, self._end.title, what="nothing was sent")
 
     async def ping(self, message: bytes = b"") -> None:
         """Send a ping on whatever connection carries the session now; none does: there is nobody to ping."""

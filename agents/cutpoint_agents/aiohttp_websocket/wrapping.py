@@ -31,6 +31,7 @@ from cutpoint_agents.aiohttp_websocket.transport import (
 from cutpoint_agents.connection import NORMAL, Connection
 from cutpoint_agents.driver import Driver
 from cutpoint_agents.endpoint import FAILED_HANDLER, Endpoint
+from cutpoint_agents.producer import opened_here
 
 _LINGER_SECONDS = 2.0
 _TO_SESSION = ("receive", "send_bytes", "send_frame", "send_json", "send_json_bytes", "send_str")
@@ -105,7 +106,8 @@ def _wrap_client(driver: Driver, dialling: Dialling, raw: aiohttp.ClientWebSocke
     end = driver.switchboard.open(
         transport, label=label, key=uuid4().hex, dial=dial, address=str(url_of(raw)), close_seconds=close_seconds
     )
-    surface = WrappedClient(raw, end, **_manners(driver, raw))
+    opened_here(end)
+    surface = WrappedClient(raw, end, **_manners(raw))
     connection = end.connection
     assert connection is not None
 
@@ -133,7 +135,7 @@ def _wrap_server(driver: Driver, raw: web.WebSocketResponse, label: str) -> Wrap
     end = driver.switchboard.accept(
         transport, label=label, close_seconds=close_seconds_of(raw, driver.settings.close_seconds)
     )
-    surface = WrappedServer(raw, end, **_manners(driver, raw))
+    surface = WrappedServer(raw, end, **_manners(raw))
     connection = end.connection
     assert connection is not None
 
@@ -156,10 +158,9 @@ def _wrap_server(driver: Driver, raw: web.WebSocketResponse, label: str) -> Wrap
     return surface
 
 
-def _manners(driver: Driver, raw: Raw) -> dict[str, Any]:
+def _manners(raw: Raw) -> dict[str, Any]:
     """How the application wanted its WebSocket to behave."""
     return {
-        "message_bytes_max": driver.settings.message_bytes_max,
         "receive_timeout": take_receive_timeout(raw),
         "autoclose": bool(getattr(raw, "_autoclose", True)),
         "decode_text": bool(getattr(raw, "_decode_text", True)),
