@@ -93,7 +93,7 @@ class Producer:
         ended: Callable[[Producer, asyncio.Task[Any]], None],
     ) -> None:
         _check(function)
-        self.name = function.__qualname__
+        self.name = function.__qualname__.rpartition("<locals>.")[2]
         self.task: asyncio.Task[Any] | None = None
         self.failure: Exception | None = None
         self._function = function

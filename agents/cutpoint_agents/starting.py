@@ -24,6 +24,7 @@ log = logging.getLogger(LOG_NAME)
 
 TOPOLOGY_PATH = "/v1/topology"
 _ANSWER_SECONDS = 2.0
+_NOTHING_KNOWN = "the coordinator"
 
 
 class _Member(msgspec.Struct):
@@ -68,19 +69,28 @@ async def wait_started(
                 view = await coordinators_view(urls, token, driver.name)
             if driver.running:
                 continue
-            what = _waits(control, driver)
-            news = what + view != said if view or not said else not said.startswith(what)
-            log.log(logging.WARNING if news else logging.INFO, "%s is not started yet%s%s", driver.name, what, view)
-            said = what + view if news else said
+            what = _waits(control, driver) + view
+            level = logging.WARNING if _is_news(control, what, said, whole=bool(view)) else logging.INFO
+            log.log(level, "%s is not started yet%s", driver.name, what)
+            said = what if level == logging.WARNING else said
     finally:
         running.cancel()
 
 
 def _waits(control: Control, driver: Driver) -> str:
-    if control.connected:
+    if control.connected or control.waiting_for == _NOTHING_KNOWN:
         return f", it waits for {control.waiting_for or driver.waiting_for}"
-    known = control.waiting_for
-    return f", it waits for {known}" if known == "the coordinator" else f": {known}"
+    return f": {control.waiting_for}"
+
+
+def _is_news(control: Control, what: str, said: str, *, whole: bool) -> bool:
+    """Whether ``what`` was not ``said`` as a warning; why there is no connection, `Control` has said itself.
+
+    ``whole``: the coordinator's view is a part of ``what``.
+    """
+    if not control.connected and control.waiting_for != _NOTHING_KNOWN:
+        return False
+    return what != said if whole or not said else not said.startswith(what)
 
 
 async def coordinators_view(urls: Sequence[str], token: str | None, name: ProcessName) -> str:
