@@ -254,7 +254,8 @@ class Recovery:
         self._step("recorded")
         for agent in desk.membership.connected():
             member = desk.ledger.members.members.get(agent.name)
-            if member is not None and member.life == agent.join.life and self._is_ready(agent):
+            belongs = member is not None and member.belongs and member.life == agent.join.life
+            if belongs and self._is_ready(agent):
                 agent.start_in(self.incarnation)
                 desk.say(agent, Start(incarnation=self.incarnation))
         self._report()

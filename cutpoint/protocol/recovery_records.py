@@ -32,7 +32,8 @@ def participants(ledger: Ledger, membership: Membership, target: CutNumber) -> t
         for name, member in ledger.members.members.items()
         if member.state == "member" or (member.state == "leaving" and membership.get(name) is not None)
     ]
-    return tuple(sorted(dict.fromkeys((*staying, *demanded))))
+    names = sorted(dict.fromkeys((*staying, *demanded)))
+    return tuple(name for name in names if name not in membership.dismissing)
 
 
 def part_of(ledger: Ledger, target: CutNumber, name: ProcessName) -> str:

@@ -31,7 +31,7 @@ class Oracles:
         match event:
             case was.PartsChecked() if not event.complaints:
                 self._checked[event.cut] = None
-            case was.CutRequested() | was.RecoveryRequested():
+            case was.CutRequested() | was.RecoveryRequested() | was.ReleaseRequested():
                 self._asked[event.request] = self._asked.get(event.request, 0) + 1
             case was.ManifestWritten():
                 self._proved[event.cut] = None
@@ -55,6 +55,9 @@ class Oracles:
                     cut = effect.point.cut
                     assert cut in self._checked, f"the manifest of cut {cut} was written without a check"
                 case ask.Answer() if not isinstance(effect.outcome, ask.CutOpened):
+                    if isinstance(effect.outcome, ask.Released):
+                        known = from_records(self._registry, computation="test")
+                        assert known.dismissed(effect.outcome.process), "a release was answered before it was durable"
                     self._asked[effect.request] -= 1
                     assert self._asked[effect.request] >= 0, f"{effect.request} was answered twice"
                 case _:

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable
 from functools import partial
 
-from cutpoint.names import CutNumber, Incarnation
+from cutpoint.names import CutNumber, Incarnation, ProcessName
 from cutpoint.protocol import coordinator_effects as ask
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.coordination import Policy
@@ -54,6 +54,7 @@ class Process:
     turned_away: bool = False
     open_cut: int = 0
     stored: int = 0
+    fits: bool = True
 
     def hear(self, message: ToAgent) -> None:
         match message:
@@ -68,6 +69,7 @@ class Process:
                     assert self.stored == message.cut, "published without this process's part"
                 self.open_cut = 0
             case Prepare() if message.incarnation > self.fenced:
+                self.fits = True
                 self.phase, self.fenced, self.open_cut, self.cut = "loading", message.incarnation, 0, message.last_cut
             case Start() if self.phase == "ready" and message.incarnation == self.fenced:
                 self.phase, self.started = "running", message.incarnation
@@ -143,7 +145,7 @@ class World:
     def actions_of(self, process: Process) -> list[Action]:
         connect: Action = partial(self.connect, process)
         if not process.line:
-            return [connect]
+            return [connect, partial(self.ask_release, process)]
         found: list[Action] = [partial(self.say, process, message) for message in self.words(process)]
         found += [connect, partial(self.lose, process), partial(self.kill, process)]
         if process.phase == "running":
@@ -154,7 +156,11 @@ class World:
         """What an honest process may say now, the way forward first."""
         cut, incarnation = CutNumber(process.open_cut), Incarnation(process.fenced)
         if process.phase == "loading":
-            return [Ready(incarnation=incarnation), Unfit(incarnation=incarnation, reason="damaged")]
+            return [
+                Ready(incarnation=incarnation),
+                Unfit(incarnation=incarnation, reason="damaged"),
+                Unfit(incarnation=incarnation, reason="another program", damaged=False),
+            ]
         if process.phase == "running" and cut:
             summary = self.rig.summary(process.name, cut, incarnation=Incarnation(process.started))
             return [
@@ -170,7 +176,7 @@ class World:
             case Ready():
                 process.phase = "ready"
             case Unfit():
-                process.phase = "unfit"
+                process.phase, process.fits = "unfit", message.damaged
             case PartStored():
                 process.stored = process.open_cut
             case _:
@@ -188,7 +194,7 @@ class World:
         if process.line and process.stored and process.stored == process.open_cut:
             self.say(process, self.words(process)[0])
         if process.line and process.phase == "unfit":
-            self.say(process, Unfit(incarnation=Incarnation(process.fenced), reason="damaged"))
+            self.say(process, Unfit(incarnation=Incarnation(process.fenced), reason="again", damaged=process.fits))
         if process.line and process.phase == "ready":
             self.say(process, Ready(incarnation=Incarnation(process.fenced)))
 
@@ -242,6 +248,11 @@ class World:
         self._requests += 1
         self.step(self.rig.request_recovery(target, f"recovery-{self._requests}"))
 
+    def ask_release(self, process: Process) -> None:
+        self._requests += 1
+        name, request = ProcessName(process.name), f"release-{self._requests}"
+        self.step(was.ReleaseRequested(now=self.rig.now(), request=request, process=name))
+
     def change_leader(self, *, applied: bool) -> None:
         """The coordinator dies. What it had asked for was done, or not, or will be done late."""
         for effect in self.under_way:
@@ -265,6 +276,7 @@ class World:
             talking = [process for process in processes if process.line and self.pending(process)]
             retries = [timer for timer in self.timers if isinstance(timer, was.CutRetryDue)]
             gone = [process for process in processes if process.line and self.has_left(process)]
+            gone += [process for process in processes if process.line and not process.fits]
             if self.under_way:
                 self.finish(self.under_way[0])
             elif gone:

@@ -107,6 +107,7 @@ def strange_events(world: World, number: int, connection: int) -> list[was.Event
         PartCaptured(cut=cut),
         Ready(incarnation=incarnation),
         Unfit(incarnation=incarnation, reason=""),
+        Unfit(incarnation=incarnation, reason="", damaged=False),
     )
     return [
         was.Event(now=-1.0),
@@ -123,6 +124,7 @@ def strange_events(world: World, number: int, connection: int) -> list[was.Event
         was.ManifestFailed(now=now, cut=cut, reason="?"),
         was.ManifestFound(now=now, cut=cut, point=None),
         was.RecoveryRequested(now=now, request="strange", target=cut),
+        was.ReleaseRequested(now=now, request="strange release", process=ProcessName("abcd"[number % 4])),
     ]
 
 
