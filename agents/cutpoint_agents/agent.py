@@ -288,7 +288,7 @@ class Agent:
         driver.turns.end_of(asyncio.current_task())
         driver.leaving.begin()
         driver.step(LeaveRequested())
-        await driver.switchboard.close_sessions(_GOING_AWAY, f"{self.name} leaves")
+        await driver.switchboard.close_sessions(_GOING_AWAY, f"{self.name} leaves", deadline_seconds=seconds)
         if self._control is None:
             driver.leaving.released = not driver.open_channels()
             deadline = loop.time()

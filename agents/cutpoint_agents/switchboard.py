@@ -345,11 +345,14 @@ class Switchboard:
                 connection.carried_for.roll_back()
             connection.close(code, reason)
 
-    async def close_sessions(self, code: int, reason: str) -> None:
-        """Close every session in an orderly way, and wait for the other ends."""
-        endpoints = tuple(self._endpoints.values())
-        if endpoints:
-            await asyncio.gather(*(endpoint.finish(code, reason) for endpoint in endpoints))
+    async def close_sessions(self, code: int, reason: str, *, deadline_seconds: float) -> None:
+        """Close every session in an orderly way, and wait for the other ends, as long as each channel allows."""
+        loop = asyncio.get_running_loop()
+        closing = [loop.create_task(endpoint.finish(code, reason)) for endpoint in self._endpoints.values()]
+        if closing:
+            _, late = await asyncio.wait(closing, timeout=deadline_seconds)
+            for task in late:
+                task.cancel()
 
     async def stop(self, reason: str) -> None:
         """End everything without a last word: peers see lost connections, as after a crash."""

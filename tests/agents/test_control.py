@@ -11,6 +11,8 @@ import pytest
 from aiohttp import web
 
 from cutpoint.errors import ConfigurationError, CutpointError, UsageError
+from cutpoint.protocol.effects import Effect
+from cutpoint.protocol.events import CoordinatorSaid, Event
 from cutpoint.protocol.messages import Join, Leave, PartStored, Rejected
 from cutpoint_agents import Agent
 from cutpoint_agents.control import check_url
@@ -149,6 +151,30 @@ async def test_what_the_coordinator_may_have_missed_is_said_again(tmp_path: Path
         coordinator.heard.clear()
         await coordinator.drop()
         await until(lambda: coordinator.heard_from("vault", PartStored))
+
+
+async def test_a_fault_is_told_once_and_counted_and_the_connection_is_made_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Coordinator(str(tmp_path)).serving() as coordinator, agent_of(coordinator.url) as agent:
+        real, failures = agent.driver.process.step, 3
+
+        def faulty(event: Event) -> tuple[Effect, ...]:
+            nonlocal failures
+            if failures and isinstance(event, CoordinatorSaid):
+                failures -= 1
+                raise AssertionError("a bug in the core")
+            return real(event)
+
+        agent.driver.process.step = faulty  # type: ignore[method-assign]
+        await coordinator.begin("one")
+        await until(lambda: not failures)
+        await until(lambda: agent.statistics().connected)
+        await coordinator.take_cut("one")
+        assert agent.statistics().faults == 3
+        told = [record for record in caplog.records if "(AssertionError: a bug in the core)" in record.getMessage()]
+        assert len(told) == 1
+        assert told[0].exc_info is not None
 
 
 async def test_any_of_several_coordinators_will_do(tmp_path: Path) -> None:

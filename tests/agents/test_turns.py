@@ -193,13 +193,18 @@ async def test_a_cut_that_is_held_up_names_channel_handler_and_line() -> None:
     server, client = lonely("server"), lonely("client")
     gate = Gate(server)
     said: list[Any] = []
+
+    def told(message: Any) -> bool:
+        said.append(message)
+        return True
+
     async with (
         serving(server, gate.handler) as url,
         client,
         session() as one,
         client.wrap(one.ws_connect(url)) as ws,
     ):
-        server.driver.tell = lambda message: said.append(message) is None
+        server.driver.tell = told
         await ws.send_str("a")
         await until(lambda: gate.seen)
         server.driver.step(begin(1, "server", "client", deadline_seconds=0.05))
