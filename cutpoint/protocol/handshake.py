@@ -245,13 +245,15 @@ class Handshakes(Sessions):
         return effects
 
     def _free_name(self, hello: Hello) -> SessionName:
-        """The first name that no session has, or that a restored one has which keeps order as this one does."""
+        """The first name that no session has or had, or that a restored one has which keeps order as this one does."""
         taken = {s.name for s in self.sessions.values() if not s.dormant or s.fifo != hello.fifo} | set(hello.closed)
-        name, ordinal = session_name(hello.process, self._identity.name, hello.label), 1
-        while name in taken:
+        ordinal = self._last_retired(hello.process, hello.label)
+        while True:
             ordinal += 1
-            name = session_name(hello.process, self._identity.name, f"{hello.label}#{ordinal}")
-        return name
+            label = hello.label if ordinal == 1 else f"{hello.label}#{ordinal}"
+            name = session_name(hello.process, self._identity.name, label)
+            if name not in taken:
+                return name
 
     def give_up(self, key: str, reason: str) -> list[Effect]:
         """The driver has given up a session of ours that nobody has answered."""

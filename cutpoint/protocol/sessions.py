@@ -23,13 +23,25 @@ def transmit(session: Session) -> list[Effect]:
     return [] if session.connection is None else [Transmit(connection=session.connection)]
 
 
+def numbered(name: SessionName) -> tuple[str, int]:
+    """The label in a session's name, and which of several sessions with that label it is, from 1."""
+    whole = name.split(":", 1)[1]
+    label, _, ordinal = whole.rpartition("#")
+    return (label, int(ordinal)) if label and ordinal.isdecimal() else (whole, 1)
+
+
 class Sessions:
-    """What a process knows of its sessions. ``strangers`` are the other ends of sessions that are already forgotten."""
+    """What a process knows of its sessions.
+
+    Of those that are forgotten it keeps, until a cut that was recorded later is published, the other ends
+    (``strangers``) and the names: a part with the old session may meet a part with a new one in the same cut.
+    """
 
     def __init__(self, identity: Identity, *, window: int, bytes_max: int) -> None:
         self.sessions: dict[str, Session] = {}
         self.connections: dict[Connection, Session] = {}
         self.strangers: dict[ProcessName, CutNumber] = {}
+        self._retired: dict[tuple[ProcessName, str], tuple[int, CutNumber]] = {}
         self._accepting: set[Connection] = set()
         self._farewells: dict[Connection, Refused | Ended] = {}
         self._identity = identity
@@ -94,6 +106,12 @@ class Sessions:
         session.advance("forget")
         del self.sessions[session.key]
         self.strangers[session.peer] = self._identity.cut
+        label, ordinal = numbered(session.name)
+        self._retired[session.peer, label] = (max(self._last_retired(session.peer, label), ordinal), self._identity.cut)
+
+    def _last_retired(self, peer: ProcessName, label: str) -> int:
+        ordinal, _ = self._retired.get((peer, label), (0, CutNumber(0)))
+        return ordinal
 
     def break_off(self, session: Session, reason: str) -> list[Effect]:
         """The session is not, or never was."""
@@ -116,12 +134,14 @@ class Sessions:
                 if session.kept_cuts >= KEPT_CUTS:
                     self._forget(session)
         self.strangers = {peer: since for peer, since in self.strangers.items() if since >= cut}
+        self._retired = {whose: last for whose, last in self._retired.items() if last[1] >= cut}
 
     def roll_back(self) -> None:
         """A recovery ends all sessions of the incarnation; their connections are the driver's to close."""
         self.sessions.clear()
         self.connections.clear()
         self.strangers.clear()
+        self._retired.clear()
         self._accepting.clear()
         self._farewells.clear()
 
@@ -143,15 +163,20 @@ class Sessions:
         return effects
 
     def release(self, released: tuple[ProcessName, ...]) -> tuple[list[Effect], tuple[Session, ...]]:
-        """End the sessions whose other end has left for good: nobody is there to say that they are over.
+        """End and forget the sessions whose other end has left for good: nobody is there to say that they are over.
 
         Returns the effects and the sessions. What was under way on one that was not closed has nobody to go to.
         """
-        gone = tuple(s for s in self.sessions.values() if s.peer in released and s.phase != "ended")
+        gone = tuple(session for session in self.sessions.values() if session.peer in released)
         effects: list[Effect] = []
         for session in gone:
-            closed = session.outgoing.closed and session.incoming.closed
-            effects += self.ended(session) if closed else self.break_off(session, f"{session.peer} has left for good")
+            reason = f"{session.peer} has left for good"
+            if session.phase == "ended":
+                self._forget(session)
+                effects += self._detach(session, reason)
+            else:
+                closed = session.outgoing.closed and session.incoming.closed
+                effects += self.ended(session) if closed else self.break_off(session, reason)
         return effects, gone
 
     def farewell(self, connection: Connection) -> Refused | Ended | None:
