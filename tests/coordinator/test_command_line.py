@@ -189,6 +189,34 @@ async def test_the_commands_say_what_is_there_and_what_is_wrong(
     assert coordinator.stop(signal.SIGINT) == 0
 
 
+async def test_a_process_that_will_not_come_back_is_released_by_a_command(
+    coordinators: Callable[..., Coordinator], run: Run, agents: Agents
+) -> None:
+    coordinator = await coordinators("--listen", "127.0.0.1:0").ready()
+    url = {"CUTPOINT_COORDINATOR": coordinator.url}
+    await agents("ledger", coordinator.url)
+    stray = await agents("ledgre", coordinator.url)
+    status, out, err = await run("release", "ledgre", **url)
+    assert (status, out) == (1, "")
+    assert "ledgre is connected; nothing was changed; stop it first" in told(err)
+    await stray.vanish()
+    status, out, err = await run("cut", **url)
+    assert (status, out) == (1, "")
+    assert "ledgre is not connected; start it again, or `cutpoint release ledgre` if it will not come back" in told(err)
+    assert await run("release", "ledgre", **url) == (
+        0,
+        "ledgre is released: no cut and no recovery waits for it any more, and what was on its way to it is given up; "
+        "if it joins again it is admitted as new and starts empty\n",
+        "",
+    )
+    assert (await run("cut", **url))[0] == 0
+    status, out, _ = await run("release", "ledgre", "--json", **url)
+    assert (status, json.loads(out)) == (0, {"process": "ledgre"})
+    status, out, err = await run("release", "nobody", **url)
+    assert (status, out) == (1, "")
+    assert "there is no process nobody; nothing was changed; take one of those that there are: ledger, ledgre" in err
+
+
 async def test_two_coordinators_of_one_folder_take_turns_and_the_second_leads_at_once(
     coordinators: Callable[..., Coordinator], agents: Agents, run: Run
 ) -> None:
