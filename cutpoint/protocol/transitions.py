@@ -126,3 +126,12 @@ def mermaid(table: Table) -> str:
         if phase not in table.steps:
             lines.append(f"    {name(phase)} --> [*]")
     return "\n".join(lines) + "\n"
+
+
+def markdown() -> str:
+    """All diagrams, as they stand in ``docs/design/protocol.md``."""
+    return "\n".join(f"### {table.name}\n\n```mermaid\n{mermaid(table)}```\n" for table in TABLES)
+
+
+if __name__ == "__main__":
+    print(markdown())

@@ -25,6 +25,9 @@ NUMBERED = {
     732: "a lost Welcome to a restored session held a cut up for ever",
     936: "a session whose acceptor had ended it inside the cut was opened again for ever",
     758: "a lost Welcome to a restored session held a cut up for ever",
+    819: "a process that had not been admitted yet refused its peers for good",
+    1854: "a name was given again while a part of the open cut had the old session",
+    1864: "a name was given again while a part of the open cut had the old session",
 }
 
 
