@@ -234,10 +234,8 @@ class Driver:
         match event:
             case was.PartLoaded(incarnation=incarnation) if incarnation == self.process.incarnation:
                 self.waiting_for = "all other processes to be ready for the recovery"
-            case was.PartUnfit(incarnation=incarnation, reason=reason) if incarnation == self.process.incarnation:
-                self.waiting_for = (
-                    f"a program or a recovery point that fits: this process cannot be restored ({reason})"
-                )
+            case was.PartUnfit(incarnation=incarnation) if incarnation == self.process.incarnation:
+                self.waiting_for = "a program or a recovery point that fits, because its part cannot be restored here"
         self.step(event)
 
     def _restore_state(self, effect: ask.RestoreState) -> None:

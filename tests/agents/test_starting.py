@@ -85,7 +85,7 @@ async def test_a_part_that_does_not_fit_is_said_as_an_error_once(
         assert len(errors) == 1
         assert errors[0].startswith("one cannot be restored: ")
         assert "kept" in errors[0]
-        await until(lambda: "it waits for a program or a recovery point that fits: this process cannot" in caplog.text)
+        await until(lambda: "it waits for a program or a recovery point that fits, because" in caplog.text)
         await coordinator.say("one", prepare(None, 4, tmp_path))
         await until(lambda: coordinator.heard_from("one", Ready))
         await coordinator.say("one", Start(incarnation=Incarnation(4)))
