@@ -32,10 +32,10 @@ async def test_a_reply_from_after_the_cut_holds_it_up_until_it_is_abandoned_and_
                 await answer.wait()
                 await channel.send_str("seven")
 
-            async for _ in channel:
-                asked.set()
-                replying = asyncio.create_task(reply())
-            await replying
+            async with asyncio.TaskGroup() as replies:
+                async for _ in channel:
+                    asked.set()
+                    replies.create_task(reply())
             return raw
 
         async def order(request: web.Request) -> web.StreamResponse:
