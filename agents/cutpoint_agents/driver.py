@@ -90,7 +90,11 @@ class Driver:
         self._recorded: ask.RecordState | None = None
         self._run_watchers: list[asyncio.Future[None]] = []
         self._background: dict[asyncio.Task[None], None] = {}
-        self._effects: dict[type[ask.Effect], Callable[[Any], None]] = {
+        self._effects = self._table()
+
+    def _table(self) -> dict[type[ask.Effect], Callable[[Any], None]]:
+        """What is done about each effect."""
+        return {
             **self.switchboard.effects,
             ask.OpenTurn: lambda e: self.turns.opened(e.turn),
             ask.WakeTurns: lambda _: self.turns.wake(),
