@@ -29,6 +29,7 @@ class Wishes:
     open: float = 1.0
     close: float = 0.3
     redial: float = 1.0
+    give_up: float = 0.1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class Odds:
 CALM = Odds(deadline=0.0003, kill=0.0005, kill_coordinator=0.0003, break_connection=0.005, lose_control=0.0003)
 """Seldom enough that most cuts come through, with many messages under way."""
 
-FICKLE = Wishes(send=2.0, open=2.0, close=1.5)
+FICKLE = Wishes(send=2.0, open=2.0, close=1.5, give_up=0.5)
 """Sessions are short, and their names are used again."""
 
 
@@ -163,7 +164,7 @@ class Schedule:
         kinds = tuple(dict.fromkeys(wish.kind for wish in wishes))
         if not kinds:
             return []
-        (kind,) = self._random.choices(kinds, [getattr(self.odds.wishes, kind) for kind in kinds])
+        (kind,) = self._random.choices(kinds, [getattr(self.odds.wishes, kind.replace(" ", "_")) for kind in kinds])
         return [wish for wish in wishes if wish.kind == kind]
 
     def _detailed(self, action: Action) -> Action:

@@ -60,7 +60,7 @@ def run_in_parallel(seeds: range, *, processes: int, steps: int, jobs: int) -> I
     if jobs == 1:
         yield from (run(chunk, processes=processes, steps=steps) for chunk in chunks)
         return
-    with ProcessPoolExecutor(max_workers=jobs) as pool:
+    with ProcessPoolExecutor(jobs) as pool:
         futures = [pool.submit(run, chunk, processes=processes, steps=steps) for chunk in chunks]
         for future in as_completed(futures):
             yield future.result()

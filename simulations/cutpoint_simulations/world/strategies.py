@@ -42,7 +42,7 @@ def odds() -> st.SearchStrategy[Odds]:
 
 @st.composite
 def schedules(draw: st.DrawFn, *, steps_max: int = 300) -> Schedule:
-    """A schedule that has not run yet. Its chance comes from a drawn seed, which does not shrink to anything simpler."""
+    """A schedule that has not run yet. Its chance comes from a drawn seed, which shrinks to nothing simpler."""
     topology = draw(topologies())
     return Schedule(
         seed=draw(st.integers(min_value=0, max_value=1 << 16)),

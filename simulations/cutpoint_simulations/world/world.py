@@ -37,6 +37,7 @@ class Action(NamedTuple):
 class World:
     """``names`` are the processes that exist from the start; others may join.
 
+    ``dead`` will be started again; ``gone`` have left for good, and come back only if a recovery demands them.
     ``told`` are all processes that have heard of a recovery point, with its number. ``safeguards`` are for ablations.
     """
 
@@ -46,6 +47,7 @@ class World:
         self.durable = Durable()
         self.participants: dict[str, Participant] = {}
         self.dead: dict[str, None] = {}
+        self.gone: dict[str, None] = {}
         self.headquarters: Headquarters | None = None
         self.told: list[tuple[str, CutNumber]] = []
         self._safeguards = safeguards or Safeguards()
@@ -64,6 +66,7 @@ class World:
         """A new life of a process."""
         self._lives += 1
         self.dead.pop(name, None)
+        self.gone.pop(name, None)
         self.participants[name] = Participant(
             name=name, life=self._lives, opening_balance=OPENING_BALANCE, network=self.network, disk=self.durable.disk
         )
@@ -123,6 +126,9 @@ class World:
         actions += [
             Action(actor, "redial", key=key) for key in participant.to_redial if self._can_redial(participant, key)
         ]
+        actions += [
+            Action(actor, "give up", key=key) for key in participant.to_redial if self._is_gone(participant, key)
+        ]
         if participant.to_persist:
             actions.append(Action(actor, "persist"))
         if participant.leaving and self._released(actor):
@@ -152,7 +158,7 @@ class World:
         return actions
 
     def wishes(self, actor: str) -> list[Action]:
-        """What an application and its agent may do without waiting for anybody: pay, open, close, connect in vain."""
+        """What an application and its agent may do without waiting for anybody: pay, open, close, redial, give up."""
         participant = self.participants.get(actor)
         if participant is None or participant.core.phase != "running" or participant.leaving:
             return []
@@ -174,7 +180,14 @@ class World:
         headquarters = self.headquarters
         if headquarters is None:
             return [Action(HEADQUARTERS, "restart")]
-        return [Action(HEADQUARTERS, "do next")] if headquarters.to_do else []
+        actions = [Action(HEADQUARTERS, "do next")] if headquarters.to_do else []
+        return actions + [Action(HEADQUARTERS, "start", key=name) for name in self.gone if self._is_demanded(name)]
+
+    def _is_demanded(self, name: str) -> bool:
+        """Whether a recovery waits for a process that had left; somebody starts it again."""
+        assert self.headquarters is not None
+        recovery = self.headquarters.core.statistics().recovery
+        return recovery is not None and f"{name} is not connected" in recovery.waits_for
 
     def _can_redial(self, participant: Participant, key: str) -> bool:
         """Whether it is worth while: the session is over, its acceptor runs, or a cut waits for any answer."""
@@ -189,6 +202,17 @@ class World:
         """Whether somebody would take the connection, to refuse it perhaps."""
         session = participant.core.session(key)
         return session is not None and session.address in self.participants
+
+    def _is_unanswered(self, participant: Participant, key: str) -> bool:
+        """Whether nobody has answered the session, so that its agent may give up."""
+        session = participant.core.session(key)
+        return session is not None and session.opening and not session.name
+
+    def _is_gone(self, participant: Participant, key: str) -> bool:
+        """Whether nobody can ever answer: whoever was to accept the session has left for good."""
+        session = participant.core.session(key)
+        known = session is None or session.address in self.participants or session.address in self.dead
+        return not known and self._is_unanswered(participant, key)
 
     def _released(self, name: str) -> bool:
         member = self.durable.ledger().members.members.get(ProcessName(name))
@@ -215,7 +239,9 @@ class World:
         if action.kind == "restart":
             self.start_headquarters()
         elif self.headquarters is not None:
-            if action.kind == "do next":
+            if action.kind == "start":
+                self.start(action.key)
+            elif action.kind == "do next":
                 self.headquarters.do_next()
             elif action.kind == "recover":
                 target = CutNumber(action.number)
@@ -234,13 +260,15 @@ class World:
                 self._on_wire(participant, action)
             case "redial":
                 self._redial(participant, action.key)
+            case "give up":
+                participant.step(was.OpenGivenUp(key=action.key, reason="nobody answers"))
             case "persist":
                 participant.persist()
             case "finish":
                 participant.step(participant.to_finish.popleft())
             case "go":
                 self.kill(participant.name)
-                del self.dead[participant.name]
+                self.gone[participant.name] = self.dead.pop(participant.name)
             case "connect":
                 self._connect(participant)
             case "tell":
