@@ -130,7 +130,7 @@ class Recorder:
     def _record(self, recording: Recording) -> list[Effect]:
         """The synchronous block: freeze the counters, pass the cut, put markers on all outgoing channels."""
         sessions = list(self._handshakes.sessions.values())
-        recording.record(sessions)
+        recording.record(sessions, self.boundary)
         before, self._identity.cut = self._identity.cut, recording.cut
         self.recorded += 1
         for session in sessions:
@@ -178,7 +178,7 @@ class Recorder:
             return []
         return [
             ask.SendToCoordinator(message=PartCaptured(cut=recording.cut)),
-            ask.PersistPart(cut=recording.cut, sessions=recording.records(), boundary=self.boundary),
+            ask.PersistPart(cut=recording.cut, sessions=recording.records(), boundary=recording.boundary),
         ]
 
     def _refuse_outsiders(self, recording: Recording) -> list[Effect]:

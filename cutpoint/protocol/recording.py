@@ -65,6 +65,7 @@ class Recording:
         self.ended: tuple[str, ...] = ()
         self.summary: PartSummary | None = None
         self.refusal = ""
+        self.boundary: tuple[str, ...] = ()
         self._open: dict[str, _OpenChannel] = {}
         self._records: dict[str, SessionRecord] = {}
 
@@ -90,9 +91,10 @@ class Recording:
         found += [f"had a channel to {peer}" for peer in strangers if peer not in inside]
         return found[0] if found else ""
 
-    def record(self, sessions: list[Session]) -> None:
-        """Freeze all counters. One synchronous block with RecordState and the queueing of the markers."""
+    def record(self, sessions: list[Session], boundary: tuple[str, ...]) -> None:
+        """Freeze all counters, and the list of channels that lie outside. One synchronous block with RecordState and the queueing of the markers."""
         self.advance("record")
+        self.boundary = boundary
         self.ended = tuple(s.key for s in sessions if s.phase == "ended")
         for session in sessions:
             record = session.freeze()
