@@ -92,7 +92,10 @@ class Recording:
         return found[0] if found else ""
 
     def record(self, sessions: list[Session], boundary: tuple[str, ...]) -> None:
-        """Freeze all counters, and the list of channels that lie outside. One synchronous block with RecordState and the queueing of the markers."""
+        """Freeze all counters, and the list of channels that lie outside.
+
+        One synchronous block with RecordState and the queueing of the markers.
+        """
         self.advance("record")
         self.boundary = boundary
         self.ended = tuple(s.key for s in sessions if s.phase == "ended")
