@@ -103,10 +103,6 @@ class Connection:
             self.transport.abort()
             self._pump_task.cancel()
 
-    async def wait_lost(self) -> None:
-        """Wait until nothing more comes from it."""
-        await asyncio.wait((self._pump_task,))
-
     # --------------------------------------------------------------------------------------------------- inside
 
     async def _pump(self) -> None:

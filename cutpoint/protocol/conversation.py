@@ -85,6 +85,8 @@ class Conversation:
         return self._handshakes.refused(session, frame)
 
     def _session_frame_arrived(self, session: Session, frame: AnyFrame) -> list[Effect]:
+        if isinstance(frame, Marker) and frame.base >= frame.cut:
+            raise ProtocolViolation(f"a marker of cut {frame.cut} on {session.title()} builds on cut {frame.base}")
         if isinstance(frame, Credit):
             self._grant(session, frame)
             confirmed = self._confirmed(session) if frame.cut <= self._identity.cut else []

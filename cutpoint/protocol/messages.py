@@ -10,7 +10,7 @@ at the end, with a default.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -377,5 +377,3 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True, tag="rejected"):
 
 
 ToAgent = Admit | Begin | Abandon | Published | Prepare | Start | Rejected
-
-Role = Literal["initiator", "acceptor"]

@@ -175,6 +175,14 @@ def test_a_marker_that_contradicts_itself_is_a_violation() -> None:
     )
 
 
+def test_a_marker_that_builds_on_its_own_cut_is_a_violation() -> None:
+    me = ours()
+    opened(me)
+    said(me, begin(1))
+    reason = "a marker of cut 1 on me~you:/talk builds on cut 1"
+    assert came(me, marker(1, 0, base=1)) == (ask.CloseConnection(connection=1, reason=reason, violation=True),)
+
+
 def test_a_marker_of_the_next_cut_ends_the_one_before_as_it_says() -> None:
     for base, end in ((1, ask.KeepCapture(cut=CutNumber(1))), (0, ask.DiscardCapture(cut=CutNumber(1)))):
         me = ours()
