@@ -98,6 +98,13 @@ class Headquarters:
                     pass
         self.core.check()
 
+    def interval(self) -> None:
+        """The policy's interval is over, and so is every pause before another try."""
+        if self.retries:
+            self.retries = 0
+            self.step(was.CutRetryDue(now=0.0))
+        self.step(was.IntervalElapsed(now=0.0))
+
     def do_next(self) -> None:
         """Finish the oldest of what takes time."""
         effect = self.to_do.popleft()

@@ -21,7 +21,7 @@ class NoProgress(AssertionError):
     """Everything has healed, and yet no cut is published."""
 
 
-def settle(world: World, chance: random.Random, apply: Callable[[Action], None]) -> None:
+def settle(world: World, chance: random.Random, apply: Callable[[Action], object]) -> None:
     """Let everything that is under way happen, in drawn order, until nothing is; NoProgress if that never ends.
 
     ``apply`` makes one action happen in ``world``, and may look at what came of it.
@@ -41,7 +41,7 @@ def settle(world: World, chance: random.Random, apply: Callable[[Action], None])
     raise NoProgress(f"it does not come to rest: {world.describe()}")
 
 
-def heal(world: World, chance: random.Random, apply: Callable[[Action], None]) -> None:
+def heal(world: World, chance: random.Random, apply: Callable[[Action], object]) -> None:
     """Let everything settle and demand a recovery point; NoProgress if there is none."""
     published = world.durable.published
     for _ in range(ROUNDS):

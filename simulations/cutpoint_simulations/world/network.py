@@ -58,10 +58,11 @@ class Network:
         self._of: dict[str, dict[int, Wire]] = {}
         self._next = 1
 
-    def connect(self, client: str, server: str, *, fifo: bool) -> Wire:
-        """A new connection."""
-        number = self._next
-        self._next += 1
+    def connect(self, client: str, server: str, *, fifo: bool, number: int = 0) -> Wire:
+        """A new connection, with this number if it is not 0."""
+        number = number or self._next
+        assert number not in self.wires, f"connection {number} is there"
+        self._next = max(self._next, number + 1)
         wire = Wire(
             number=number,
             client=client,
@@ -73,6 +74,10 @@ class Network:
         for end in (client, server):
             self._of.setdefault(end, {})[number] = wire
         return wire
+
+    def reserve(self, number: int) -> None:
+        """Numbers that are given from now on are higher."""
+        self._next = max(self._next, number + 1)
 
     def of(self, process: str) -> list[Wire]:
         """The living connections of a process, the oldest first."""

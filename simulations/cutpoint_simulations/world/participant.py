@@ -15,7 +15,7 @@ from cutpoint.protocol import effects as ask
 from cutpoint.protocol import events as was
 from cutpoint.protocol.effects import Effect
 from cutpoint.protocol.events import Event
-from cutpoint.protocol.messages import Close, HeldUp, PartSummary, Payload, SessionRecord, ToAgent, ToCoordinator
+from cutpoint.protocol.messages import Close, HeldUp, PartSummary, Payload, SessionRecord, ToCoordinator
 from cutpoint.protocol.process import Process
 from cutpoint_simulations.world.network import Network, Wire
 
@@ -64,7 +64,6 @@ class Participant:
         self.to_persist: deque[ask.PersistPart] = deque()
         self.to_finish: deque[Event] = deque()
         self.said: deque[ToCoordinator] = deque()
-        self.heard: deque[ToAgent] = deque()
         self.control = 0
         self.turned_away = False
         self.leaving = False

@@ -10,7 +10,9 @@ import dataclasses
 import random
 from collections.abc import Callable
 
+from cutpoint.names import ProcessName
 from cutpoint_simulations.world.healing import NoProgress, heal, settle
+from cutpoint_simulations.world.offers import can_leave, parts_to_lose
 from cutpoint_simulations.world.oracle import Oracle
 from cutpoint_simulations.world.topology import Topology, drawn
 from cutpoint_simulations.world.world import HEADQUARTERS, Action, World
@@ -143,8 +145,10 @@ class Schedule:
 
     def _chaos(self) -> None:
         if (fault := self._fault()) is not None:
-            fault()
-            self._steps += 1
+            if (action := fault()) is not None:
+                self._apply(action)
+            else:
+                self._steps += 1
             return
         actor = self._random.choice([*self.world.participants, *self.world.dead, HEADQUARTERS])
         if actor == HEADQUARTERS and self._random.random() < self.odds.interval * len(self.world.participants):
@@ -180,12 +184,13 @@ class Schedule:
 
     # ----------------------------------------------------------------------------------------------------- faults
 
-    def _fault(self) -> Callable[[], None] | None:
+    def _fault(self) -> Callable[[], Action | None] | None:
+        """What fails in this step, if anything; it may turn out that there is nothing to fail."""
         odds = self.odds
         dice = self._random.random()
-        faults: tuple[tuple[float, Callable[[], None]], ...] = (
+        faults: tuple[tuple[float, Callable[[], Action | None]], ...] = (
             (odds.kill, self._kill),
-            (odds.kill_coordinator, self.world.kill_headquarters),
+            (odds.kill_coordinator, lambda: Action(HEADQUARTERS, "kill")),
             (odds.break_connection, self._break),
             (odds.deadline, self._deadline),
             (odds.lose_part, self._lose_part),
@@ -199,47 +204,52 @@ class Schedule:
             dice -= chance
         return None
 
-    def _kill(self) -> None:
-        if self.world.participants:
-            self.world.kill(self._random.choice(list(self.world.participants)))
+    def _kill(self) -> Action | None:
+        names = list(self.world.participants)
+        return Action(self._random.choice(names), "kill") if names else None
 
-    def _break(self) -> None:
-        if self.world.network.wires:
-            wire = self._random.choice(list(self.world.network.wires.values()))
-            actor = wire.client if wire.client in self.world.participants else wire.server
-            if actor in self.world.participants:
-                self.world.apply(Action(actor, "break", number=wire.number))
+    def _break(self) -> Action | None:
+        wires = list(self.world.network.wires.values())
+        if not wires:
+            return None
+        wire = self._random.choice(wires)
+        actor = wire.client if wire.client in self.world.participants else wire.server
+        return Action(actor, "break", number=wire.number) if actor in self.world.participants else None
 
-    def _lose_control(self) -> None:
+    def _lose_control(self) -> Action | None:
         """An agent's connection to the coordinator breaks; both live on."""
-        if self.world.participants:
-            self.world.lose_control(self._random.choice(list(self.world.participants)))
+        names = list(self.world.participants)
+        return Action(self._random.choice(names), "lose control") if names else None
 
-    def _deadline(self) -> None:
+    def _deadline(self) -> Action | None:
         headquarters = self.world.headquarters
-        if headquarters is not None and headquarters.deadlines:
-            cut = next(reversed(headquarters.deadlines))
-            self.world.apply(Action(HEADQUARTERS, "deadline", number=cut))
+        if headquarters is None or not headquarters.deadlines:
+            return None
+        return Action(HEADQUARTERS, "deadline", number=next(reversed(headquarters.deadlines)))
 
-    def _lose_part(self) -> None:
+    def _lose_part(self) -> Action | None:
         """A disk loses a part of the newest recovery point, as long as there is one before it."""
         points = self.world.durable.published
-        if self.seed % 2 and len(points) > 1 and points[-1].parent:
-            digest = self._random.choice(sorted(points[-1].members.values()))
-            older = [name for point in points[:-1] for name in point.members.values()]
-            if digest not in older:
-                self.world.durable.disk.pop(digest, None)
+        if self.seed % 2 == 0 or len(points) < 2 or not points[-1].parent:
+            return None
+        digest = self._random.choice(sorted(points[-1].members.values()))
+        return next((action for action in parts_to_lose(self.world) if self._is_of(action, digest)), None)
 
-    def _join(self) -> None:
-        if len(self.world.participants) + len(self.world.dead) < PROCESSES_MAX and self._joined < 3:
-            self._joined += 1
-            self.world.start(f"j{self._joined}")
+    def _is_of(self, action: Action, digest: str) -> bool:
+        return self.world.durable.published[-1].members[ProcessName(action.actor)] == digest
 
-    def _leave(self) -> None:
+    def _join(self) -> Action | None:
+        if len(self.world.participants) + len(self.world.dead) >= PROCESSES_MAX or self._joined >= 3:
+            return None
+        self._joined += 1
+        return Action(f"j{self._joined}", "join")
+
+    def _leave(self) -> Action | None:
         """A process leaves for good."""
-        candidates = [p.name for p in self.world.participants.values() if p.core.phase == "running" and not p.leaving]
-        if len(candidates) > 2 and self.seed % 2 == 0:
-            self.world.leave(self._random.choice(candidates))
+        candidates = [p.name for p in self.world.participants.values() if can_leave(p)]
+        if len(candidates) <= 2 or self.seed % 2:
+            return None
+        return Action(self._random.choice(candidates), "leave")
 
 
 def numbered(seed: int, *, processes: int = 10, steps: int = 400) -> Schedule:

@@ -7,31 +7,21 @@ machine chooses. Nothing happens by itself, and nothing is random here.
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
 from cutpoint.names import CutNumber, ProcessName
 from cutpoint.protocol import coordinator_events as told
 from cutpoint.protocol import events as was
 from cutpoint.protocol.messages import Join, Published
 from cutpoint.protocol.safeguards import Safeguards
+from cutpoint_simulations.world import offers
+from cutpoint_simulations.world.action import HEADQUARTERS, Action
 from cutpoint_simulations.world.headquarters import Durable, Headquarters
 from cutpoint_simulations.world.network import Network, Wire
 from cutpoint_simulations.world.participant import Participant
 
+__all__ = ["HEADQUARTERS", "OPENING_BALANCE", "Action", "World"]
+
 OPENING_BALANCE = 100
-HEADQUARTERS = "coordinator"
-SESSIONS_MAX = 4
-
-
-class Action(NamedTuple):
-    """One thing that may happen. ``pick`` chooses a frame on a line without order, ``amount`` what is paid."""
-
-    actor: str
-    kind: str
-    key: str = ""
-    number: int = 0
-    pick: int = 0
-    amount: int = 0
 
 
 class World:
@@ -55,7 +45,6 @@ class World:
         self._control = 0
         self._messages = 0
         self._turns = 0
-        self._line_of: dict[int, str] = {}
         for name in names:
             self.start(name)
         self.start_headquarters()
@@ -92,7 +81,6 @@ class World:
         for participant in self.participants.values():
             participant.control = 0
             participant.said.clear()
-            participant.heard.clear()
 
     def lose_control(self, name: str) -> None:
         """The connection of a process to the coordinator breaks, and what was under way on it is lost."""
@@ -110,156 +98,76 @@ class World:
 
     def enabled(self, actor: str) -> list[Action]:
         """What may happen at one actor without any fault, and without the application asking for more."""
-        if actor == HEADQUARTERS:
-            return self._enabled_at_headquarters()
-        participant = self.participants.get(actor)
-        if participant is None:
-            return [Action(actor, "restart")] if actor in self.dead else []
-        actions = [Action(actor, "transmit", number=number) for number in participant.to_transmit]
-        for wire in self.network.of(actor):
-            line = wire.line_to(actor)
-            if line.frames:
-                count = 1 if line.fifo else len(line.frames)
-                actions += [Action(actor, "receive", number=wire.number, pick=i) for i in range(count)]
-            elif line.ends:
-                actions.append(Action(actor, "notice end", number=wire.number))
-        actions += [
-            Action(actor, "redial", key=key) for key in participant.to_redial if self._can_redial(participant, key)
-        ]
-        actions += [
-            Action(actor, "give up", key=key) for key in participant.to_redial if self._is_gone(participant, key)
-        ]
-        if participant.to_persist:
-            actions.append(Action(actor, "persist"))
-        if participant.leaving and self._released(actor):
-            actions.append(Action(actor, "go"))
-        if participant.to_finish:
-            actions.append(Action(actor, "finish"))
-        if participant.control == 0 and self.headquarters is not None:
-            actions.append(Action(actor, "connect"))
-        if participant.said:
-            actions.append(Action(actor, "tell"))
-        line_back = self._line_to(participant)
-        if line_back:
-            actions.append(Action(actor, "hear"))
-        elif self.headquarters is not None and participant.control in self.headquarters.closing:
-            actions.append(Action(actor, "disconnected"))
-        return actions + self._application(participant)
-
-    def _application(self, participant: Participant) -> list[Action]:
-        actor, core = participant.name, participant.core
-        actions = [Action(actor, "end turn", number=turn) for turn in core.open_turns]
-        if core.phase != "running" or core.recorder.holding:
-            return actions
-        for key in participant.keys:
-            session = core.session(key)
-            if session is not None and session.incoming.available:
-                actions.append(Action(actor, "take", key=key))
-        return actions
+        return offers.enabled(self, actor)
 
     def wishes(self, actor: str) -> list[Action]:
-        """What an application and its agent may do without waiting for anybody: pay, open, close, redial, give up."""
-        participant = self.participants.get(actor)
-        if participant is None or participant.core.phase != "running" or participant.leaving:
-            return []
-        actions = [
-            Action(actor, "redial", key=key) for key in participant.to_redial if self._lives_at(participant, key)
-        ]
-        for key in participant.keys:
-            session = participant.core.session(key)
-            if session is None or session.outgoing.closed:
-                continue
-            if session.outgoing.room and participant.balance:
-                actions.append(Action(actor, "send", key=key, amount=participant.balance))
-            actions.append(Action(actor, "close", key=key))
-        if len(participant.keys) < SESSIONS_MAX:
-            actions += [Action(actor, "open", key=other) for other in self.participants if other != actor]
-        return actions
+        """What an application and its agent may do without waiting for anybody: pay, open, close, redial."""
+        return offers.wishes(self, actor)
 
-    def _enabled_at_headquarters(self) -> list[Action]:
-        headquarters = self.headquarters
-        if headquarters is None:
-            return [Action(HEADQUARTERS, "restart")]
-        actions = [Action(HEADQUARTERS, "do next")] if headquarters.to_do else []
-        return actions + [Action(HEADQUARTERS, "start", key=name) for name in self.gone if self._is_demanded(name)]
-
-    def _is_demanded(self, name: str) -> bool:
-        """Whether a recovery waits for a process that had left; somebody starts it again."""
-        assert self.headquarters is not None
-        recovery = self.headquarters.core.statistics().recovery
-        return recovery is not None and f"{name} is not connected" in recovery.waits_for
-
-    def _can_redial(self, participant: Participant, key: str) -> bool:
-        """Whether it is worth while: the session is over, its acceptor runs, or a cut waits for any answer."""
-        session = participant.core.session(key)
-        if session is None:
-            return True
-        target = self.participants.get(session.address)
-        in_the_way = not session.name and participant.core.recorder.waiting
-        return target is not None and (target.core.phase == "running" or in_the_way)
-
-    def _lives_at(self, participant: Participant, key: str) -> bool:
-        """Whether somebody would take the connection, to refuse it perhaps."""
-        session = participant.core.session(key)
-        return session is not None and session.address in self.participants
-
-    def _is_unanswered(self, participant: Participant, key: str) -> bool:
-        """Whether nobody has answered the session, so that its agent may give up."""
-        session = participant.core.session(key)
-        return session is not None and session.opening and not session.name
-
-    def _is_gone(self, participant: Participant, key: str) -> bool:
-        """Whether nobody can ever answer: whoever was to accept the session has left for good."""
-        session = participant.core.session(key)
-        known = session is None or session.address in self.participants or session.address in self.dead
-        return not known and self._is_unanswered(participant, key)
-
-    def _released(self, name: str) -> bool:
-        member = self.durable.ledger().members.members.get(ProcessName(name))
-        return member is not None and not member.belongs
-
-    def _line_to(self, participant: Participant) -> bool:
-        return self.headquarters is not None and bool(self.headquarters.lines.get(participant.control))
+    def faults(self) -> list[Action]:
+        """What may fail now, and who may come and go."""
+        return offers.faults(self)
 
     # ------------------------------------------------------------------------------------------------- happenings
 
-    def apply(self, action: Action) -> None:
-        """Make it happen."""
+    def apply(self, action: Action) -> Action:
+        """Make it happen. Returns it with the number that was given to what is new, to make the same happen again.
+
+        What is too late happens to nobody.
+        """
         if action.actor == HEADQUARTERS:
             self._apply_at_headquarters(action)
-            return
+            return action
         participant = self.participants.get(action.actor)
         if participant is None:
-            self.start(action.actor)
-            return
-        self._apply_at(participant, action)
+            if action.kind in ("restart", "join"):
+                self.start(action.actor)
+            elif action.kind == "lose part":
+                self._lose_part(action.actor, CutNumber(action.number))
+            return action
+        done = self._apply_at(participant, action)
         participant.core.check()
+        return done
+
+    def reserve(self, number: int) -> None:
+        """Connections, turns and payments that are numbered from now on get higher numbers."""
+        self.network.reserve(number)
+        self._turns, self._messages = max(self._turns, number), max(self._messages, number)
+
+    def check(self) -> None:
+        """Assert the invariants of every core."""
+        for participant in self.participants.values():
+            participant.core.check()
+        if self.headquarters is not None:
+            self.headquarters.core.check()
 
     def _apply_at_headquarters(self, action: Action) -> None:
-        if action.kind == "restart":
-            self.start_headquarters()
-        elif self.headquarters is not None:
-            if action.kind == "start":
+        headquarters = self.headquarters
+        if headquarters is None:
+            if action.kind == "restart":
+                self.start_headquarters()
+            return
+        match action.kind:
+            case "do next":
+                headquarters.do_next()
+            case "interval":
+                headquarters.interval()
+            case "deadline":
+                headquarters.step(told.DeadlinePassed(now=0.0, cut=CutNumber(action.number)))
+            case "start":
                 self.start(action.key)
-            elif action.kind == "do next":
-                self.headquarters.do_next()
-            elif action.kind == "recover":
+            case "recover":
                 target = CutNumber(action.number)
-                self.headquarters.step(told.RecoveryRequested(now=0.0, request="operator", target=target))
-            elif action.kind == "interval":
-                if self.headquarters.retries:
-                    self.headquarters.retries = 0
-                    self.headquarters.step(told.CutRetryDue(now=0.0))
-                self.headquarters.step(told.IntervalElapsed(now=0.0))
-            elif action.kind == "deadline":
-                self.headquarters.step(told.DeadlinePassed(now=0.0, cut=CutNumber(action.number)))
+                headquarters.step(told.RecoveryRequested(now=0.0, request="operator", target=target))
+            case "kill":
+                self.kill_headquarters()
 
-    def _apply_at(self, participant: Participant, action: Action) -> None:
+    def _apply_at(self, participant: Participant, action: Action) -> Action:
         match action.kind:
             case "transmit" | "receive" | "notice end" | "break":
                 self._on_wire(participant, action)
             case "redial":
-                self._redial(participant, action.key)
+                return self._redial(participant, action)
             case "give up":
                 participant.step(was.OpenGivenUp(key=action.key, reason="nobody answers"))
             case "persist":
@@ -274,30 +182,51 @@ class World:
             case "tell":
                 self._tell(participant)
             case "hear":
-                assert self.headquarters is not None
-                message = self.headquarters.lines[participant.control].popleft()
-                if isinstance(message, Published):
-                    self.told.append((participant.name, message.cut))
-                participant.step(was.CoordinatorSaid(message=message))
+                self._hear(participant)
             case "disconnected":
                 self._drop_control(participant)
+            case "end turn" | "take" | "send" | "close" | "open":
+                return self._by_application(participant, action)
             case _:
-                self._by_application(participant, action)
+                self._fail(participant, action)
+        return action
 
-    def _by_application(self, participant: Participant, action: Action) -> None:
+    def _by_application(self, participant: Participant, action: Action) -> Action:
         match action.kind:
             case "end turn":
                 participant.step(was.TurnEnded(turn=action.number))
             case "take":
-                self._turns += 1
-                participant.take(action.key, self._turns, ends=action.pick == 0)
+                turn = action.number or self._turns + 1
+                self._turns = max(self._turns, turn)
+                participant.take(action.key, turn, ends=action.pick == 0)
+                return action._replace(number=turn)
             case "send":
-                self._messages += 1
-                participant.send(action.key, action.amount, f"m{self._messages}")
+                number = action.number or self._messages + 1
+                self._messages = max(self._messages, number)
+                participant.send(action.key, action.amount, f"m{number}")
+                return action._replace(number=number)
             case "close":
                 participant.close(action.key)
             case "open":
-                self._open(participant, action.key, fifo=action.pick == 0)
+                return self._open(participant, action)
+        return action
+
+    def _fail(self, participant: Participant, action: Action) -> None:
+        match action.kind:
+            case "kill":
+                self.kill(participant.name)
+            case "lose control":
+                self.lose_control(participant.name)
+            case "leave":
+                self.leave(participant.name)
+            case "lose part":
+                self._lose_part(participant.name, CutNumber(action.number))
+
+    def _lose_part(self, name: str, cut: CutNumber) -> None:
+        """The disk has lost what one process gave to a recovery point."""
+        for point in self.durable.published:
+            if point.cut == cut:
+                self.durable.disk.pop(point.members.get(ProcessName(name), ""), None)
 
     def _on_wire(self, participant: Participant, action: Action) -> None:
         if action.kind == "transmit":
@@ -319,21 +248,24 @@ class World:
             if (participant := self.participants.get(end)) is not None:
                 participant.step(was.ConnectionLost(connection=wire.number))
 
-    def _open(self, participant: Participant, target: str, *, fifo: bool) -> None:
-        wire = self.network.connect(participant.name, target, fifo=fifo)
+    def _open(self, participant: Participant, action: Action) -> Action:
+        target, fifo = action.key, action.pick == 0
+        wire = self.network.connect(participant.name, target, fifo=fifo, number=action.number)
         key = f"k{wire.number}"
         self.participants[target].step(was.AcceptRequested(connection=wire.number))
         participant.step(was.OpenRequested(connection=wire.number, key=key, label="/pay", fifo=fifo, address=target))
+        return action._replace(number=wire.number)
 
-    def _redial(self, participant: Participant, key: str) -> None:
-        del participant.to_redial[key]
-        session = participant.core.session(key)
+    def _redial(self, participant: Participant, action: Action) -> Action:
+        del participant.to_redial[action.key]
+        session = participant.core.session(action.key)
         if session is None:
-            return
+            return action
         target = session.address
-        wire = self.network.connect(participant.name, target, fifo=session.fifo)
+        wire = self.network.connect(participant.name, target, fifo=session.fifo, number=action.number)
         self.participants[target].step(was.AcceptRequested(connection=wire.number))
-        participant.step(was.Redialled(connection=wire.number, key=key))
+        participant.step(was.Redialled(connection=wire.number, key=action.key))
+        return action._replace(number=wire.number)
 
     # ------------------------------------------------------------------------------------------- the coordinator
 
@@ -341,7 +273,6 @@ class World:
         assert self.headquarters is not None
         self._control += 1
         participant.control = self._control
-        self._line_of[self._control] = participant.name
         participant.step(was.CoordinatorConnected())
 
     def _tell(self, participant: Participant) -> None:
@@ -355,6 +286,13 @@ class World:
             headquarters.step(told.AgentConnected(now=0.0, connection=connection, join=message))
         else:
             headquarters.step(told.AgentSaid(now=0.0, connection=connection, message=message))
+
+    def _hear(self, participant: Participant) -> None:
+        assert self.headquarters is not None
+        message = self.headquarters.lines[participant.control].popleft()
+        if isinstance(message, Published):
+            self.told.append((participant.name, message.cut))
+        participant.step(was.CoordinatorSaid(message=message))
 
     def leave(self, name: str) -> None:
         """A process asks to leave for good, and closes what it has open; it goes when a recovery point releases it."""
