@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
@@ -26,12 +25,16 @@ from cutpoint.protocol.messages import Admit
 from cutpoint.protocol.process import Statistics as ProcessStatistics
 from cutpoint.state import Derived, Hooks, Migrations, States, Table, Value
 from cutpoint_agents.aiohttp_websocket import Dialling, WrappedClient, WrappedServer, Wrapping, install, wrap
+from cutpoint_agents.chance import AnyRandom, entropy
+from cutpoint_agents.clock import Clock
 from cutpoint_agents.control import Control
 from cutpoint_agents.driver import Driver
 from cutpoint_agents.leaving import not_left
 from cutpoint_agents.producer import TaskFunction
 from cutpoint_agents.settings import LOG_NAME, Rollback, Settings
 from cutpoint_agents.starting import wait_started, with_scheme
+from cutpoint_agents.surroundings import Surroundings
+from cutpoint_agents.timers import Handler, Timer
 
 log = logging.getLogger(LOG_NAME)
 
@@ -44,7 +47,8 @@ _GOING_AWAY = 1001
 class Statistics:
     """What an agent has seen. ``faults`` counts bugs of Cutpoint's own: it is 0.
 
-    ``tasks_failed``: how often a function under ``@agent.task`` has raised and was started again.
+    ``tasks_failed``: how often a function under ``@agent.task`` has raised and was started again; ``timers_failed``:
+    how often a timer's handler has raised.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Statistics:
     faults: int
     process: ProcessStatistics
     tasks_failed: int = 0
+    timers_failed: int = 0
 
 
 class Agent:
@@ -80,7 +85,7 @@ class Agent:
         store: str | None = None,
         token: str | None = None,
         settings: Settings | None = None,
-        chance: random.Random | None = None,
+        chance: AnyRandom | None = None,
     ) -> None:
         if type(name) is not str or not is_process_name(name):
             raise ConfigurationError(
@@ -96,7 +101,7 @@ class Agent:
         self.life = Life(secrets.token_hex(8))
         self.settings = settings
         self._states = States()
-        self._chance = chance or random.Random()
+        self._chance = chance or entropy()
         self.driver = Driver(
             name=self.name,
             life=self.life,
@@ -105,6 +110,9 @@ class Agent:
             rollback=rollback,
             store=store,
             chance=self._chance,
+        )
+        self._surroundings = Surroundings(
+            self._states, entropy=self._chance, turns=self.driver.turns, activity=self.driver.activity
         )
         self._dialling = Dialling(settings)
         self.driver.switchboard.dial_to = self._dialling.to
@@ -164,6 +172,26 @@ class Agent:
     def derived(self, name: str, *, rebuild: Callable[[], object]) -> Derived:
         """Declare state that is never stored; ``rebuild`` runs after every restore."""
         return self._states.derived(name, rebuild=rebuild)
+
+    @property
+    def random(self) -> AnyRandom:
+        """Random numbers that are a part of the state: after a restore the same ones come again. Not for secrets."""
+        return self._surroundings.chance.random
+
+    @property
+    def clock(self) -> Clock:
+        """Time that is a part of the state: it never goes back, nor is it before what a restore brings back."""
+        return self._surroundings.clock
+
+    def timer(self, name: str) -> Callable[[Handler], Timer]:
+        """``@agent.timer("expire")`` makes a function the handler of timers, which are a part of the state.
+
+        It gives back a `Timer`: ``expire.set(17, seconds=900)`` calls ``expire`` with 17, in a turn of its own and
+        once, whatever recovery comes in between.
+        """
+        if self._started:
+            raise UsageError(f"timer {name!r} is declared after the start; declare every timer before it")
+        return lambda handler: self._surroundings.timer(name, handler)
 
     # ------------------------------------------------------------------------------------------------------ channels
 
@@ -225,6 +253,7 @@ class Agent:
             faults=self.driver.faults,
             process=process.statistics(),
             tasks_failed=self.driver.activity.tasks_failed,
+            timers_failed=self._surroundings.timers.failed,
         )
 
     # ------------------------------------------------------------------------------------------------------ lifetime

@@ -11,9 +11,9 @@ import asyncio
 import logging
 import os
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from time import perf_counter
 from typing import Any
 
 from cutpoint.names import Incarnation, Life, ProcessName
@@ -123,10 +123,10 @@ class Driver:
         self._stepping = True
         try:
             while self._events:
-                began = perf_counter()
+                began = time.perf_counter()
                 self._run(self.process.step(self._events.popleft()))
                 if self._recorded is not None:
-                    self.parts.stalled(self._recorded.cut, perf_counter() - began)
+                    self.parts.stalled(self._recorded.cut, time.perf_counter() - began)
                     self._recorded = None
                 self.switchboard.stepped()
         finally:

@@ -6,6 +6,7 @@ Nothing is decided from notices, and nothing is kept across a restart: the facts
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ KEPT = 500
 
 def now_utc() -> str:
     """The present moment as ISO 8601 text, for people."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
 
 
 class Notices:

@@ -8,6 +8,7 @@ thread.
 from __future__ import annotations
 
 import dataclasses
+import time
 from datetime import UTC, datetime
 
 import msgspec
@@ -49,7 +50,7 @@ def manifest_of(effect: WriteManifest, created: str) -> Manifest:
 
 def write_manifest(backend: Backend, effect: WriteManifest) -> Written:
     """Write the manifest durably and once. Raises `StoreError`; `ObjectExists` if the number was used before."""
-    created = datetime.now(UTC).isoformat(timespec="milliseconds")
+    created = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
     manifest = manifest_of(effect, created)
     digest = publish_manifest(backend, manifest)
     return Written(digest=digest, bytes=len(encode_manifest(manifest)), created=created)

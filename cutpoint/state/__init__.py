@@ -6,15 +6,16 @@ written anywhere (see `cutpoint.store` for that).
 
 from __future__ import annotations
 
-from cutpoint.state.declared import CapturedState, Migrations
+from cutpoint.state.declared import CapturedState, Migrations, StoredLike
 from cutpoint.state.formats import FORMATS, Format, format_named
-from cutpoint.state.hooks import Derived, Hooks
+from cutpoint.state.hooks import BuiltIn, Derived, Hooks
 from cutpoint.state.states import Restoration, States
 from cutpoint.state.table import Table
 from cutpoint.state.value import Value
 
 __all__ = [
     "FORMATS",
+    "BuiltIn",
     "CapturedState",
     "Derived",
     "Format",
@@ -22,6 +23,7 @@ __all__ = [
     "Migrations",
     "Restoration",
     "States",
+    "StoredLike",
     "Table",
     "Value",
     "format_named",

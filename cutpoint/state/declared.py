@@ -14,7 +14,7 @@ import msgspec
 
 from cutpoint.errors import ConfigurationError, CutpointError, Damaged, UsageError
 from cutpoint.state.formats import Format, format_named
-from cutpoint.state.hooks import Derived, Hooks
+from cutpoint.state.hooks import BuiltIn, Derived, Hooks
 from cutpoint.state.table import Table
 from cutpoint.state.value import Value
 from cutpoint.wire.checks import one_line
@@ -78,12 +78,15 @@ class Declared:
         """How errors call this state."""
         return f"state {self.name!r}"
 
-    def capture(self) -> CapturedState:
+    def capture(self) -> CapturedState | None:
         """Encode what the state holds now, completely: what changes afterwards is not in it.
 
-        Raises `ConfigurationError` if the format cannot keep it, `UsageError` if the capture hook failed.
+        ``None`` for a built-in state that has nothing to record. Raises `ConfigurationError` if the format cannot keep
+        it, `UsageError` if the capture hook failed.
         """
         content = self._content()
+        if content is None and isinstance(self.holder, BuiltIn):
+            return None
         try:
             data = self.format.encode(content, self.where)
         except ConfigurationError:
@@ -129,7 +132,17 @@ class Declared:
         self._check(content, "the recorded content", Damaged)
         for step in chain:
             content = self._migrated(content, step)
-        return content
+        return self._parsed(content) if isinstance(self.holder, BuiltIn) else content
+
+    def _parsed(self, content: Any) -> Any:
+        assert isinstance(self.holder, BuiltIn)
+        try:
+            return self.holder.parse(content)
+        except ValueError as error:
+            raise Damaged(
+                f"{self.where} is not what an agent records: {one_line(error)}; nothing was changed; "
+                "recover to another recovery point"
+            ) from error
 
     def _chain(self, version: int) -> range:
         """The migrations to run, by the version that each starts from."""

@@ -1,4 +1,4 @@
-"""State that a service keeps in its own way: two functions that take it out and put it back.
+"""State that is kept elsewhere: two functions that take it out and put it back, a service's own or Cutpoint's.
 
 Both run on the event loop, between turns, and must not be ``async``: what they would await could change the
 state under the record.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cutpoint.errors import ConfigurationError
 
@@ -25,6 +25,18 @@ class Hooks:
     def __post_init__(self) -> None:
         refuse_async(self.capture, "capture")
         refuse_async(self.restore, "restore")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltIn(Hooks):
+    """State that an agent keeps for every service. ``capture`` may return ``None``: nothing to record.
+
+    ``parse`` turns what was recorded into what ``restore`` takes, or raises `ValueError`; it changes nothing and may
+    run in another thread. ``restore`` cannot fail.
+    """
+
+    kind: ClassVar[str] = "built-in"
+    parse: Callable[[Any], object]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,13 +15,15 @@ from cutpoint.errors import ConfigurationError, Damaged, RecoveryFailed, UsageEr
 from cutpoint.names import is_process_name
 from cutpoint.state.declared import CapturedState, Declared, Holder, Migrations, StoredLike
 from cutpoint.state.formats import MSGPACK, format_named
-from cutpoint.state.hooks import Derived, Hooks
+from cutpoint.state.hooks import BuiltIn, Derived, Hooks
 from cutpoint.state.table import Table
 from cutpoint.state.value import Value
 from cutpoint.wire.checks import one_line
 
 T = TypeVar("T")
 NO_MIGRATIONS: Migrations = {}
+BUILT_IN_SIGN = "@"
+"""The first character of the name of every built-in state, and of no other's."""
 
 
 class Restoration:
@@ -74,7 +76,7 @@ class States:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all states, in the order of declaration."""
+        """The names of all states, built-in ones included, in the order of declaration."""
         return tuple(self._declared)
 
     def seal(self) -> None:
@@ -131,6 +133,11 @@ class States:
         self._declare(name, derived, 1, NO_MIGRATIONS, MSGPACK.name)
         return derived
 
+    def built_in(self, name: str, built_in: BuiltIn) -> None:
+        """Declare what an agent keeps for every service; ``name`` begins with `BUILT_IN_SIGN`."""
+        assert name.startswith(BUILT_IN_SIGN)
+        self._declared[name] = Declared(name=name, holder=built_in, format=MSGPACK, version=1, migrations={})
+
     def _declare(
         self, name: str, holder: Holder, version: int, migrations: Migrations, format_name: str, *, initial: bytes = b""
     ) -> Declared:
@@ -159,7 +166,8 @@ class States:
 
         Raises `ConfigurationError` or `UsageError` that names the state; the states themselves are unchanged.
         """
-        return tuple(d.capture() for d in self._declared.values() if not isinstance(d.holder, Derived))
+        recorded = (d.capture() for d in self._declared.values() if not isinstance(d.holder, Derived))
+        return tuple(state for state in recorded if state is not None)
 
     def check(self, stored: Iterable[StoredLike]) -> Restoration:
         """Decode and check every recorded state against this program; nothing is changed before `Restoration.apply`.
@@ -176,6 +184,11 @@ class States:
                 )
             recorded[one.name] = one
         unknown = [name for name in recorded if name not in self._declared]
+        if any(name.startswith(BUILT_IN_SIGN) for name in unknown):
+            raise ConfigurationError(
+                f"the part holds {one_line(', '.join(map(repr, unknown)))}, which this release of Cutpoint does not "
+                "know; nothing was changed; start the service with the release that recorded it, or a newer one"
+            )
         if unknown:
             raise ConfigurationError(
                 f"the part holds state {one_line(', '.join(map(repr, unknown)))}, which this program does not declare; "

@@ -8,10 +8,10 @@ methods are replaced by the surface's. The carrier underneath uses those of the 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any
-from uuid import uuid4
 
 import aiohttp
 from aiohttp import web
@@ -104,7 +104,7 @@ def _wrap_client(driver: Driver, dialling: Dialling, raw: aiohttp.ClientWebSocke
     dial = dialling.of(raw)
     transport = AiohttpTransport(raw, on_control=lambda message: end.control(message))
     end = driver.switchboard.open(
-        transport, label=label, key=uuid4().hex, dial=dial, address=str(url_of(raw)), close_seconds=close_seconds
+        transport, label=label, key=uuid.uuid4().hex, dial=dial, address=str(url_of(raw)), close_seconds=close_seconds
     )
     opened_here(end)
     surface = WrappedClient(raw, end, **_manners(raw))
