@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from cutpoint.names import ProcessName
 from cutpoint_simulations.world.healing import NoProgress, heal, settle
+from cutpoint_simulations.world.history import History
 from cutpoint_simulations.world.offers import can_leave, parts_to_lose
 from cutpoint_simulations.world.oracle import Oracle
 from cutpoint_simulations.world.topology import Topology, drawn
@@ -93,8 +94,9 @@ class Schedule:
     ) -> None:
         self.seed = seed
         self.odds = odds if odds is not None else Odds()
-        names = topology.names if topology is not None else tuple(f"p{i}" for i in range(processes))
-        self.world = World(names=names)
+        self._names = topology.names if topology is not None else tuple(f"p{i}" for i in range(processes))
+        self._taken: list[Action] = []
+        self.world = World(names=self._names)
         self.oracle = Oracle(self.world)
         self._random = random.Random(seed)
         self._topology = topology
@@ -124,8 +126,13 @@ class Schedule:
             in_flight=self.oracle.in_flight,
         )
 
+    def history(self) -> History:
+        """What has happened so far. When the run has failed its last action is the one at which it did."""
+        return History(names=self._names, actions=tuple(self._taken))
+
     def _apply(self, action: Action) -> None:
-        self.world.apply(action)
+        self._taken.append(action)
+        self._taken[-1] = self.world.apply(action)
         self._steps += 1
         self.oracle.judge()
 
