@@ -1,0 +1,264 @@
+"""The network between simulated hosts: names and addresses, latencies, links that carry nothing, resets.
+
+All hosts share one loopback address, as processes of one machine do; each has a name and an address of its own besides.
+Whatever is decided by chance is drawn from the simulation's seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cutpoint_simulations.loop.agenda import Agenda
+from cutpoint_simulations.loop.sockets import Address, SimulatedSocket
+from cutpoint_simulations.loop.stream import ACCEPTED, FIN, RST, Item, Stream
+
+if TYPE_CHECKING:
+    from cutpoint_simulations.loop.host import Host
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"
+SYN_RETRY_SECONDS = 1.0
+FIRST_DESCRIPTOR = 1_000_000
+FIRST_FREE_PORT = 40_000
+
+
+@dataclasses.dataclass(kw_only=True)
+class Link:
+    """How one host's bytes reach another's: at least ``latency_seconds``, up to ``jitter_seconds`` more.
+
+    ``holding``: how many faults hold it at present; while any does, nothing is carried and nothing is lost.
+    """
+
+    latency_seconds: float
+    jitter_seconds: float
+    slowness: float = 1.0
+    holding: int = 0
+    streams: dict[int, Stream] = dataclasses.field(default_factory=dict)
+    dialling: list[Callable[[], None]] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Weather:
+    """What the network is like when nothing is wrong with it. ``split``: how often what was sent arrives in pieces."""
+
+    latency_seconds: float = 0.0002
+    jitter_seconds: float = 0.0008
+    split: float = 0.05
+
+
+class Network:
+    """All sockets and links. ``saw`` is told of everything that arrives, for the digest of the run."""
+
+    def __init__(self, agenda: Agenda, chance: random.Random, saw: Callable[[str, bytes], None]) -> None:
+        self.weather = Weather()
+        self._agenda = agenda
+        self._chance = chance
+        self._saw = saw
+        self._descriptors = FIRST_DESCRIPTOR
+        self._ports = FIRST_FREE_PORT
+        self._names: dict[str, Host] = {}
+        self._links: dict[tuple[str, str], Link] = {}
+        self._listeners: dict[Address, SimulatedSocket] = {}
+
+    # ------------------------------------------------------------------------------------------------------- places
+
+    def add(self, host: Host) -> None:
+        """``host`` can be reached by its name and its address from now on."""
+        self._names[host.name] = self._names[host.ip] = host
+
+    def resolve(self, name: str, host: Host) -> str:
+        """The address that ``name`` stands for on ``host``. Raises OSError, as a resolver does."""
+        if name in ("", "localhost", LOOPBACK):
+            return LOOPBACK
+        if name == EVERYWHERE:
+            return name
+        found = self._names.get(name)
+        if found is None:
+            raise OSError(errno.ENOENT, f"no simulated host is called {name}")
+        return found.ip
+
+    def link(self, source: str, target: str) -> Link:
+        """The link from one host to another, by their names."""
+        link = self._links.get((source, target))
+        if link is None:
+            here = source == target
+            link = self._links[source, target] = Link(
+                latency_seconds=self.weather.latency_seconds / (5 if here else 1),
+                jitter_seconds=self.weather.jitter_seconds / (5 if here else 1),
+            )
+        return link
+
+    def next_descriptor(self) -> int:
+        """A number that no other simulated socket has."""
+        self._descriptors += 1
+        return self._descriptors
+
+    def bind(self, host: Host, name: str, port: int) -> Address:
+        """An address of ``host``. Raises OSError if it is somebody else's, or somebody listens there."""
+        ip = self.resolve(name, host) if name else EVERYWHERE
+        if ip not in (LOOPBACK, EVERYWHERE, host.ip):
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+        if port == 0:
+            self._ports += 1
+            port = self._ports
+        address = (ip, port)
+        if any(taken in self._listeners for taken in self._served(host, address)):
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        return address
+
+    def listen(self, listener: SimulatedSocket) -> None:
+        """``listener`` takes the connections to its address. Raises OSError if another does."""
+        places = self._served(listener.host, listener.address)
+        if any(place in self._listeners for place in places):
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        for place in places:
+            self._listeners[place] = listener
+
+    def stop_listening(self, listener: SimulatedSocket) -> None:
+        """Nobody takes connections there any more."""
+        for place in self._served(listener.host, listener.address):
+            if self._listeners.get(place) is listener:
+                del self._listeners[place]
+
+    def _served(self, host: Host, address: Address) -> tuple[Address, ...]:
+        ip, port = address
+        return ((LOOPBACK, port), (host.ip, port)) if ip == EVERYWHERE else (address,)
+
+    # -------------------------------------------------------------------------------------------------- connections
+
+    def connect(self, client: SimulatedSocket) -> None:
+        """Begin to connect ``client`` to its peer."""
+        try:
+            ip = self.resolve(client.peer[0], client.host)
+        except OSError:
+            self.after_latency(client, client, lambda: client.refused(errno.EHOSTUNREACH))
+            return
+        if ip == EVERYWHERE:
+            ip = LOOPBACK
+        client.peer = (ip, client.peer[1])
+        if client.address[0] == EVERYWHERE:
+            client.address = (LOOPBACK if ip == LOOPBACK else client.host.ip, client.address[1])
+        self._dial(client)
+
+    def _dial(self, client: SimulatedSocket) -> None:
+        if client.gone:
+            return
+        listener = self._listeners.get(client.peer)
+        target = listener.host if listener is not None else self._names.get(client.peer[0], client.host)
+        if listener is None and not target.reachable:
+            self._agenda.after(SYN_RETRY_SECONDS, lambda: self._dial(client))
+            return
+        link = self.link(client.host.name, target.name)
+        if link.holding:
+            link.dialling.append(lambda: self._dial(client))
+            return
+        self._agenda.after(self._latency(link), lambda: self._dialled(client))
+
+    def _dialled(self, client: SimulatedSocket) -> None:
+        if client.gone:
+            return
+        listener = self._listeners.get(client.peer)
+        if listener is None or listener.gone:
+            self.after_latency(client, client, lambda: client.refused(errno.ECONNREFUSED))
+            return
+        server = SimulatedSocket(listener.host)
+        server.address, server.peer = client.peer, client.address
+        forth, back = Stream(self, client, server), Stream(self, server, client)
+        client.attach(back, forth)
+        server.attach(forth, back)
+        server.made()
+        listener.backlog.append(server)
+        listener.changed()
+        self._of(forth)[id(forth)] = forth
+        self._of(back)[id(back)] = back
+        self.carry(back, ACCEPTED)
+
+    def _of(self, stream: Stream) -> dict[int, Stream]:
+        return self.link(stream.writer.host.name, stream.reader.host.name).streams
+
+    # --------------------------------------------------------------------------------------------------- what travels
+
+    def pieces(self, data: bytes) -> tuple[bytes, ...]:
+        """``data`` as it arrives: seldom cut in two."""
+        if len(data) > 1 and self._chance.random() < self.weather.split:
+            at = self._chance.randrange(1, len(data))
+            return data[:at], data[at:]
+        return (data,)
+
+    def carry(self, stream: Stream, item: Item) -> None:
+        """Let ``item`` arrive after everything that the stream was given before."""
+        link = self.link(stream.writer.host.name, stream.reader.host.name)
+        if link.holding or stream.held:
+            stream.held.append(item)
+            return
+        when = max(self._agenda.now + self._latency(link), stream.arrives_not_before)
+        stream.arrives_not_before = when
+        self._agenda.at(when, lambda: self._arrive(stream, item))
+
+    def _arrive(self, stream: Stream, item: Item) -> None:
+        self._saw(stream.reader.host.name, item if isinstance(item, bytes) else item.encode())
+        stream.arrive(item)
+
+    def after_latency(self, source: SimulatedSocket, target: SimulatedSocket, call: Callable[[], None]) -> None:
+        """Call after the time that something takes from one host to the other."""
+        self._agenda.after(self._latency(self.link(source.host.name, target.host.name)), call)
+
+    def _latency(self, link: Link) -> float:
+        return link.slowness * (link.latency_seconds + link.jitter_seconds * self._chance.random() ** 3)
+
+    # -------------------------------------------------------------------------------------------------------- faults
+
+    def hold(self, source: str, target: str) -> None:
+        """Carry nothing from ``source`` to ``target`` until `release`; it all waits, in order."""
+        self.link(source, target).holding += 1
+
+    def release(self, source: str, target: str) -> None:
+        """Take back one `hold`."""
+        link = self.link(source, target)
+        link.holding = max(0, link.holding - 1)
+        if link.holding:
+            return
+        dialling, link.dialling = link.dialling, []
+        for dial in dialling:
+            dial()
+        for stream in list(link.streams.values()):
+            held = list(stream.held)
+            stream.held.clear()
+            for item in held:
+                self.carry(stream, item)
+
+    def connections(self, one: str, other: str) -> tuple[Stream, ...]:
+        """The directions from one host to another in which something can still travel."""
+        link = self.link(one, other)
+        for key, stream in list(link.streams.items()):
+            if stream.writer.gone and stream.reader.gone:
+                del link.streams[key]
+        return tuple(link.streams.values())
+
+    def reset(self, stream: Stream) -> None:
+        """Break a connection: both ends hear of it, what was under way is lost."""
+        for end in (stream.writer, stream.reader):
+            if not end.gone:
+                end.broken()
+                end.changed()
+
+    def died(self, host: Host, *, politely: bool) -> None:
+        """A host's process has ended. Politely: its operating system closes each connection; else it is just silent."""
+        for address, listener in list(self._listeners.items()):
+            if listener.host is host:
+                del self._listeners[address]
+        for (source, _), link in list(self._links.items()):
+            if source != host.name:
+                continue
+            for stream in list(link.streams.values()):
+                if not stream.writer.closed and politely:
+                    unread = stream.writer.incoming is not None and stream.writer.incoming.buffer
+                    self.carry(stream, RST if unread else FIN)
+
+
+__all__ = ["Link", "Network", "Weather"]

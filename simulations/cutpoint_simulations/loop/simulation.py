@@ -1,0 +1,228 @@
+"""A simulation: hosts on one agenda of virtual time, everything drawn from one seed, nothing real inside.
+
+The same seed, the same program and the same Python give the same run, to the byte: `digest` says so. A simulation is
+used as a context; within it, and only while one of its hosts runs, the clocks, sockets, files, threads and sources of
+chance of the process are simulated (see `cutpoint_simulations.loop.substitution`).
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import random
+import struct
+import sys
+from asyncio import events
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from cutpoint.errors import CutpointError
+from cutpoint_simulations.disk import Disk
+from cutpoint_simulations.loop import current
+from cutpoint_simulations.loop.agenda import Agenda
+from cutpoint_simulations.loop.clock import EPOCH
+from cutpoint_simulations.loop.event_loop import HostLoop
+from cutpoint_simulations.loop.host import Host, Main, Unhandled
+from cutpoint_simulations.loop.network import Network
+from cutpoint_simulations.loop.shared_chance import SharedChance
+from cutpoint_simulations.loop.substitution import SUBSTITUTED
+from cutpoint_simulations.refusal import NotSimulated
+
+TURNS_MAX = 5_000_000
+"""More turns than any sensible run has: a loop that never waits is found out."""
+
+_TURN = struct.Struct("<dHI")
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run came to. ``callbacks`` ran in ``turns``; ``arrivals`` are pieces that the network delivered."""
+
+    seconds: float
+    turns: int
+    callbacks: int
+    arrivals: int
+    hosts: int
+    lives: int
+
+
+class Simulation:
+    """``seed`` decides everything. ``epoch``: the wall clock at the beginning, seconds since 1970.
+
+    ``shuffled``: whether tasks that are ready at the same moment run in an order of chance; None: the seed says.
+    ``heard`` is told of each start and end of a host, for a trace.
+    """
+
+    def __init__(self, seed: int, *, epoch: float = EPOCH, shuffled: bool | None = None) -> None:
+        self.seed = seed
+        self.epoch = epoch
+        self.agenda = Agenda()
+        self.chance = random.Random(f"{seed}")
+        self.shuffled = self.chance.random() < 0.5 if shuffled is None else shuffled
+        self.hosts: dict[str, Host] = {}
+        self._disks: dict[str, Disk] = {}
+        self.unhandled: list[Unhandled] = []
+        self.refused: list[NotSimulated] = []
+        self.dead_loops: list[HostLoop] = []
+        self.heard: Callable[[str, Host, str], None] = lambda kind, host, text: None
+        self.network = Network(self.agenda, random.Random(f"{seed}/network"), self._arrived)
+        self._digest = hashlib.sha256()
+        self._turns = self._callbacks = self._arrivals = 0
+        self._collecting = True
+        self._shared_chance = SharedChance()
+
+    # ---------------------------------------------------------------------------------------------------- a context
+
+    def __enter__(self) -> Simulation:
+        SUBSTITUTED.install()
+        self._shared_chance.seed(f"{self.seed}/shared")
+        self._collecting = gc.isenabled()
+        gc.disable()  # when it runs is not the seed's choice, and it runs the ends of what is lost
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._discard()
+        self._shared_chance.restore()
+        SUBSTITUTED.uninstall()
+        if self._collecting:
+            gc.enable()
+
+    def _discard(self) -> None:
+        for host in self.hosts.values():
+            if host.alive:
+                host.alive = False
+                assert host.loop is not None
+                self.dead_loops.append(host.loop)
+        loops, self.dead_loops = self.dead_loops, []
+        for loop in loops:
+            with self.running(loop.host, loop):
+                loop.discard()
+                gc.collect(0)
+
+    # -------------------------------------------------------------------------------------------------------- hosts
+
+    def host(
+        self, name: str, main: Main | None = None, *, machine: str = "machine", restart_seconds: float | None = None
+    ) -> Host:
+        """A new host, not started; ``main`` is awaited in each of its lives. Hosts of one ``machine`` share a disk."""
+        if name in self.hosts:
+            raise CutpointError(f"there is a host called {name} already; give each one a name of its own")
+        number = len(self.hosts) + 1
+        host = Host(self, name, number=number, machine=machine, main=main, restart_seconds=restart_seconds)
+        self.hosts[name] = host
+        self.network.add(host)
+        return host
+
+    def disk(self, machine: str) -> Disk:
+        """The disk of a machine."""
+        if machine not in self._disks:
+            self._disks[machine] = Disk(clock=lambda: self.epoch + self.agenda.now)
+        return self._disks[machine]
+
+    def lose_power(self, machine: str) -> None:
+        """Every host of the machine is gone without a word, and what was not durable on its disk may be lost."""
+        for host in self.hosts.values():
+            if host.machine == machine:
+                host.kill("its machine loses power", power=True)
+        self.disk(machine).crash(self.chance)
+
+    def happened(self, kind: str, host: Host, text: str) -> None:
+        """A host has started or ended."""
+        self._digest.update(f"{self.agenda.now!r} {kind} {host.name} {text}".encode())
+        self.heard(kind, host, text)
+
+    # ------------------------------------------------------------------------------------------------------ running
+
+    def run(self, *, until: float | None = None, stop: Callable[[], bool] | None = None) -> bool:
+        """Let things happen until the virtual time ``until``, until ``stop`` says so, or until nothing is planned.
+
+        Returns whether ``stop`` said so. Raises `NotSimulated` at the first thing that was refused, and
+        `CutpointError` if the hosts go on for ever without letting time pass.
+        """
+        agenda = self.agenda
+        limit = self._turns + TURNS_MAX
+        while True:
+            if self.refused:
+                raise self.refused[0]
+            if stop is not None and stop():
+                return True
+            next_at = agenda.next_at
+            if next_at is None or (until is not None and next_at > until):
+                if until is not None:
+                    agenda.now = max(agenda.now, until)
+                return False
+            agenda.happen()
+            if self._turns > limit:
+                raise CutpointError(
+                    f"the simulated hosts took {TURNS_MAX} turns by {agenda.now:.3f} s and were not done: one of them "
+                    "goes on without waiting; run it for less time, or look for a loop that never sleeps"
+                )
+
+    def complete(self, coroutine: Coroutine[Any, Any, Any], *, on: Host, seconds: float = 3600.0) -> Any:
+        """Run a coroutine on a host that lives until it is done, and return its result.
+
+        Raises what it raises, and TimeoutError after ``seconds`` of virtual time.
+        """
+        task = on.spawn(coroutine)
+        if not self.run(until=self.agenda.now + seconds, stop=task.done):
+            raise TimeoutError(f"{on.name} did not finish within {seconds:g} virtual seconds")
+        return task.result()
+
+    def running(self, host: Host, loop: HostLoop | None = None) -> _Running:
+        """While this context stands, ``host`` is the one that runs, in ``loop`` or in a thread."""
+        return _Running(host, loop)
+
+    def turned(self, host: Host, callbacks: int) -> None:
+        """``host`` has had a turn."""
+        self._turns += 1
+        self._callbacks += callbacks
+        self._digest.update(_TURN.pack(self.agenda.now, host.number, callbacks))
+
+    def _arrived(self, host: str, item: bytes) -> None:
+        self._arrivals += 1
+        self._digest.update(item)
+
+    @property
+    def digest(self) -> str:
+        """A hash of every turn and every byte that arrived, in their order."""
+        return f"sha256:{self._digest.hexdigest()}"
+
+    def statistics(self) -> Statistics:
+        """What has happened so far."""
+        return Statistics(
+            seconds=self.agenda.now,
+            turns=self._turns,
+            callbacks=self._callbacks,
+            arrivals=self._arrivals,
+            hosts=len(self.hosts),
+            lives=sum(host.life for host in self.hosts.values()),
+        )
+
+
+class _Running:
+    """The current host, its wall clock and its loop, for a stretch; what was before comes back after it."""
+
+    __slots__ = ("_before", "_hooks", "_host", "_loop", "_loop_before")
+
+    def __init__(self, host: Host, loop: HostLoop | None) -> None:
+        self._host = host
+        self._loop = loop
+
+    def __enter__(self) -> None:
+        self._before, current.host = current.host, self._host
+        self._loop_before = events._get_running_loop()
+        self._hooks = sys.get_asyncgen_hooks()
+        SUBSTITUTED.wall_clock_shows(self._host.clock.wall())
+        if self._loop is not None:
+            self._loop.enter()
+        else:
+            events._set_running_loop(None)
+
+    def __exit__(self, *_: object) -> None:
+        current.host = self._before
+        events._set_running_loop(self._loop_before)
+        sys.set_asyncgen_hooks(*self._hooks)
