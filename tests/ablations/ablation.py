@@ -1,6 +1,6 @@
-"""What every ablation does: run schedules without a safeguard until a named check fails, then that one with it.
+"""What every ablation does: run schedules without a safeguard until a named check fails, and shrink that one.
 
-A schedule that is clean with the safeguard and fails without it shows that the safeguard is needed, and that the check
+A history that is clean with the safeguard and fails without it shows that the safeguard is needed, and that the check
 would notice if it were lost.
 """
 
@@ -13,36 +13,33 @@ from collections.abc import Callable
 
 import pytest
 
-from cutpoint_simulations.world.healing import NoProgress
-from cutpoint_simulations.world.oracle import Violation
+from cutpoint_simulations.world import verdict
 from cutpoint_simulations.world.schedule import CALM, Schedule, numbered
+from cutpoint_simulations.world.shrinking import Shrunk, shrink
 from cutpoint_simulations.world.topology import drawn
+from cutpoint_simulations.world.verdict import Verdict
 
 Ablate = Callable[[pytest.MonkeyPatch], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Finding:
-    """The check that failed: one of `CHECKS`, ``progress``, or ``invariant`` for an assertion of a core."""
-
-    seed: int
-    check: str
-    complaint: str
-
-    def __str__(self) -> str:
-        return f"seed {self.seed}, {self.complaint[:160]}"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Ablation:
-    """A safeguard taken out, and the check that then fails within ``seeds`` schedules with a complaint like this."""
+    """A safeguard taken out, and the check that then fails within ``seeds`` schedules with a complaint like this.
+
+    The history in which it fails can be shrunk to ``actions`` or fewer.
+    """
 
     name: str
     ablate: Ablate
     check: str
     complaint: str
     seeds: int
+    actions: int
     schedule: Callable[[int], Schedule] = numbered
+
+    def is_met(self, found: Verdict) -> bool:
+        """Whether it is this check that failed, and for this."""
+        return found.check == self.check and re.search(self.complaint, found.complaint) is not None
 
 
 def unordered(seed: int) -> Schedule:
@@ -52,23 +49,15 @@ def unordered(seed: int) -> Schedule:
     return Schedule(seed=seed, processes=4, steps=400, odds=odds, topology=topology)
 
 
-def finding(schedule: Schedule) -> Finding | None:
-    """Run one schedule; None if it is clean."""
-    try:
-        schedule.run()
-    except Violation as violation:
-        return Finding(seed=schedule.seed, check=violation.check, complaint=str(violation))
-    except NoProgress as standstill:
-        return Finding(seed=schedule.seed, check="progress", complaint=f"progress: {standstill}")
-    except AssertionError as failure:
-        return Finding(seed=schedule.seed, check="invariant", complaint=f"invariant: {failure}")
-    return None
-
-
-def first_finding(ablation: Ablation) -> Finding | None:
+def first_failed(ablation: Ablation) -> Schedule | None:
     """The first schedule in which the check fails that is to notice the loss."""
     for seed in range(ablation.seeds):
-        found = finding(ablation.schedule(seed))
-        if found is not None and found.check == ablation.check and re.search(ablation.complaint, found.complaint):
-            return found
+        schedule = ablation.schedule(seed)
+        if ablation.is_met(verdict.of(schedule.run)):
+            return schedule
     return None
+
+
+def shrunk(ablation: Ablation, failed: Schedule) -> Shrunk:
+    """The shortest history that fails for the same reason."""
+    return shrink(failed.history(), same=ablation.is_met)

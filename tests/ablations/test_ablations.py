@@ -1,4 +1,7 @@
-"""Each safeguard of a cut has an ablation: without it a named check fails within so many schedules, with it none."""
+"""Each safeguard of a cut has an ablation: without it a named check fails within so many schedules, with it none.
+
+The failure is shrunk to a history of so many actions, which is printed at the end of the run.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
+from cutpoint_simulations.world import verdict
+from cutpoint_simulations.world.history import replay
+from cutpoint_simulations.world.telling import report
 from tests.ablations import safeguards_out as out
-from tests.ablations.ablation import Ablation, finding, first_finding, unordered
+from tests.ablations.ablation import Ablation, first_failed, shrunk, unordered
 
 PROCESS = (
     Ablation(
@@ -16,6 +22,7 @@ PROCESS = (
         check="sound",
         complaint="lost: .* are in no part",
         seeds=20,
+        actions=8,
     ),
     Ablation(
         name="no recording of what the marker overtook",
@@ -23,6 +30,7 @@ PROCESS = (
         check="in-flight",
         complaint="sent and not received",
         seeds=40,
+        actions=10,
     ),
     Ablation(
         name="record after delivery",
@@ -30,6 +38,7 @@ PROCESS = (
         check="sound",
         complaint="orphans: .* received inside the cut .* sent outside it",
         seeds=200,
+        actions=12,
         schedule=unordered,
     ),
     Ablation(
@@ -38,6 +47,7 @@ PROCESS = (
         check="sound",
         complaint="knows that .* received .*, which lies after the cut",
         seeds=20,
+        actions=14,
     ),
     Ablation(
         name="unstamped Welcome",
@@ -45,6 +55,7 @@ PROCESS = (
         check="progress",
         complaint="gathering",
         seeds=20,
+        actions=8,
     ),
     Ablation(
         name="a Hello is answered before its cut is recorded",
@@ -52,6 +63,7 @@ PROCESS = (
         check="progress",
         complaint="gathering",
         seeds=40,
+        actions=11,
     ),
     Ablation(
         name="the record does not wait for a session's name",
@@ -59,6 +71,7 @@ PROCESS = (
         check="sound",
         complaint="the ends disagree",
         seeds=20,
+        actions=4,
     ),
     Ablation(
         name="a cut waits for a session that is refused",
@@ -66,6 +79,7 @@ PROCESS = (
         check="progress",
         complaint="does not come to rest",
         seeds=100,
+        actions=9,
     ),
     Ablation(
         name="the marker's count is ignored",
@@ -73,6 +87,7 @@ PROCESS = (
         check="sound",
         complaint="lost: .* are in no part",
         seeds=20,
+        actions=9,
     ),
     Ablation(
         name="no dedup on resume",
@@ -80,6 +95,7 @@ PROCESS = (
         check="money",
         complaint="in accounts and channels",
         seeds=20,
+        actions=17,
         schedule=unordered,
     ),
     Ablation(
@@ -88,6 +104,7 @@ PROCESS = (
         check="progress",
         complaint="gathering",
         seeds=200,
+        actions=25,
     ),
     Ablation(
         name="a Welcome that was lost is not repeated",
@@ -95,6 +112,7 @@ PROCESS = (
         check="progress",
         complaint="does not come to rest",
         seeds=250,
+        actions=14,
         schedule=unordered,
     ),
     Ablation(
@@ -103,6 +121,7 @@ PROCESS = (
         check="orphans",
         complaint="received and not sent",
         seeds=100,
+        actions=18,
     ),
 )
 
@@ -113,6 +132,7 @@ COORDINATOR = (
         check="progress",
         complaint="abandoned",
         seeds=20,
+        actions=5,
     ),
     Ablation(
         name="published before durable",
@@ -120,6 +140,7 @@ COORDINATOR = (
         check="told",
         complaint="takes it for a recovery point",
         seeds=20,
+        actions=1,
     ),
     Ablation(
         name="parts are not read back",
@@ -127,6 +148,7 @@ COORDINATOR = (
         check="durable",
         complaint="are not on the disk",
         seeds=20,
+        actions=4,
     ),
     Ablation(
         name="the members are those who answered",
@@ -134,23 +156,28 @@ COORDINATOR = (
         check="sound",
         complaint="is not a member of the cut",
         seeds=60,
+        actions=5,
     ),
 )
 
 
 @pytest.mark.parametrize("ablation", [*PROCESS, *COORDINATOR], ids=lambda ablation: ablation.name)
-def test_without_a_safeguard_a_named_check_fails(
+def test_without_a_safeguard_a_named_check_fails_in_a_short_history(
     ablation: Ablation, record_count: Callable[[str, object], None]
 ) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         ablation.ablate(monkeypatch)
-        found = first_finding(ablation)
-    record_count(f"without the safeguard: {ablation.name}", found)
-    assert found is not None, f"nobody noticed in {ablation.seeds} schedules"
-    assert finding(ablation.schedule(found.seed)) is None, "it fails with the safeguard as well"
+        failed = first_failed(ablation)
+        assert failed is not None, f"nobody noticed in {ablation.seeds} schedules"
+        found = shrunk(ablation, failed)
+        record_count(f"without the safeguard, seed {failed.seed}: {ablation.name}", report(found))
+        assert ablation.is_met(replay(found.history).verdict), "the shrunk history does not fail again"
+    assert len(found.history.actions) <= ablation.actions, "it was shrunk further once"
+    assert not replay(found.history).verdict.failed, "the shrunk history fails with the safeguard as well"
+    assert not verdict.of(ablation.schedule(failed.seed).run).failed, "the schedule fails with the safeguard as well"
 
 
 def test_parts_are_read_back_because_a_disk_may_lie() -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         out.lying_disk(monkeypatch)
-        assert [found.check for seed in range(10) if (found := finding(unordered(seed))) is not None] == []
+        assert [found for seed in range(10) if (found := verdict.of(unordered(seed).run)).failed] == []

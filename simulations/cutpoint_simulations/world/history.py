@@ -71,12 +71,20 @@ Build = Callable[[tuple[str, ...]], World]
 
 
 def replay(
-    history: History, *, build: Build | None = None, observer: Observer | None = None, steps_max: int = 0
+    history: History,
+    *,
+    build: Build | None = None,
+    observer: Observer | None = None,
+    heals: bool = True,
+    steps_max: int = STEPS_PER_ACTOR_MAX,
 ) -> Replayed:
-    """Make it happen again. ``build`` makes the world of these processes; ``steps_max`` is that of `settle`."""
+    """Make it happen again. ``build`` makes the world of these processes; ``steps_max`` is that of `settle`.
+
+    Without ``heals`` the replay ends where the history does, and demands no progress.
+    """
     world = build(history.names) if build is not None else World(names=history.names)
-    run = _Replay(world, observer, steps_max or STEPS_PER_ACTOR_MAX)
-    found = verdict.of(lambda: run.run(history.actions))
+    run = _Replay(world, observer, steps_max)
+    found = verdict.of(lambda: run.run(history.actions, heals=heals))
     return Replayed(taken=tuple(run.taken), verdict=found, world=world, steps=run.steps, healing=run.healing)
 
 
@@ -90,7 +98,7 @@ class _Replay:
         self._observer = observer
         self._steps_max = steps_max
 
-    def run(self, actions: tuple[Action, ...]) -> None:
+    def run(self, actions: tuple[Action, ...], *, heals: bool) -> None:
         self._world.reserve(max((a.number for a in actions if a.kind in NUMBERED), default=0))
         for action in actions:
             if action == REST:
@@ -99,8 +107,9 @@ class _Replay:
             elif (possible := fitted(self._world, action)) is not None:
                 self.taken.append(possible)
                 self._apply(possible)
-        self.healing = True
-        self._all_of(HEAL)
+        if heals:
+            self.healing = True
+            self._all_of(HEAL)
 
     def _all_of(self, whole: Action) -> None:
         if self._observer is not None:

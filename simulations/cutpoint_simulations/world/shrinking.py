@@ -21,8 +21,18 @@ STEPS_PER_ACTOR_MAX = 400
 """After so many steps for each actor, a replay that has not come to rest counts as one that never will."""
 
 MECHANICS = (
-    "transmit", "receive", "notice end", "persist", "finish", "connect", "tell", "hear", "disconnected", "do next", "rest",
-)  # fmt: skip
+    "transmit",
+    "receive",
+    "notice end",
+    "persist",
+    "finish",
+    "connect",
+    "tell",
+    "hear",
+    "disconnected",
+    "do next",
+    "rest",
+)
 """Kinds of actions that REST takes by itself. What applications, faults and policies do, it does not."""
 
 Same = Callable[[Verdict], bool]
