@@ -355,6 +355,7 @@ class Agent:
         await self.driver.stop("the process ends")
         if self._control is not None:
             await self._control.stop()
+        await self.driver.background.end()
         await self._dialling.close()
 
 

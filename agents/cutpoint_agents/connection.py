@@ -49,10 +49,10 @@ class Connection:
         self.arrived = 0
         self._board = board
         self._closing: tuple[int, str] | None = None
+        self._last_words: asyncio.TimerHandle | None = None
         self._idle: asyncio.Future[None] | None = None
-        loop = asyncio.get_running_loop()
-        self._pump_task = loop.create_task(self._pump(), name=f"cutpoint pump {number}")
-        self._write_task = loop.create_task(self._write(), name=f"cutpoint writer {number}")
+        self._pump_task = board.background.spawn(self._pump(), name=f"cutpoint pump {number}")
+        self._write_task = board.background.spawn(self._write(), name=f"cutpoint writer {number}")
 
     @property
     def pump_task(self) -> asyncio.Task[None]:
@@ -94,7 +94,7 @@ class Connection:
         """Send what is left, then close. Never waits."""
         if self._closing is None:
             self._closing = (code, reason)
-            asyncio.get_running_loop().call_later(_LAST_WORDS_SECONDS, self.abort)
+            self._last_words = asyncio.get_running_loop().call_later(_LAST_WORDS_SECONDS, self.abort)
         self.wake()
 
     def abort(self) -> None:
@@ -112,12 +112,19 @@ class Connection:
         except Exception:
             log.exception("%s: reading failed for an unforeseen reason; the connection is closed", self.title)
         finally:
-            if self._closing is not None and not self._write_task.done():
-                await asyncio.wait((self._write_task,), timeout=_LAST_WORDS_SECONDS)
-            self.lost = True
-            self._write_task.cancel()
-            self.transport.abort()
-            self._board.connection_lost(self)
+            try:
+                if self._closing is not None and not self._write_task.done():
+                    await asyncio.wait((self._write_task,), timeout=_LAST_WORDS_SECONDS)
+            finally:
+                self._end()
+
+    def _end(self) -> None:
+        self.lost = True
+        if self._last_words is not None:
+            self._last_words.cancel()
+        self._write_task.cancel()
+        self.transport.abort()
+        self._board.connection_lost(self)
 
     async def _read_all(self) -> None:
         receive, step, number = self.transport.receive, self._board.step, self.number

@@ -142,6 +142,7 @@ class Control:
         finally:
             self._outbox = None
             writer.cancel()
+            await asyncio.wait((writer,))
         raise CoordinatorUnreachable(
             f"the connection to the coordinator at {url} is lost; the service runs on, this agent connects again"
         )

@@ -10,6 +10,7 @@ import logging
 import random
 from collections.abc import Callable
 
+from cutpoint_agents.background import Background
 from cutpoint_agents.backoff import Backoff
 from cutpoint_agents.endpoint import Endpoint
 from cutpoint_agents.settings import LOG_NAME, Settings
@@ -29,11 +30,13 @@ class Redialler:
         *,
         settings: Settings,
         chance: random.Random,
+        background: Background,
         redialled: Callable[[Endpoint, Transport], None],
         hopeless: Callable[[Endpoint], bool],
     ) -> None:
         self._settings = settings
         self._chance = chance
+        self._background = background
         self._redialled = redialled
         self._hopeless = hopeless
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -47,7 +50,7 @@ class Redialler:
         running = self._tasks.get(key)
         if running is not None and not running.done():
             return
-        task = asyncio.get_running_loop().create_task(self._redial(endpoint, key), name=f"cutpoint redial {key}")
+        task = self._background.spawn(self._redial(endpoint, key), name=f"cutpoint redial {key}")
         self._tasks[key] = task
         task.add_done_callback(lambda done: self._forget(key, done))
 
@@ -64,8 +67,6 @@ class Redialler:
     def _forget(self, key: str, task: asyncio.Task[None]) -> None:
         if self._tasks.get(key) is task:
             del self._tasks[key]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("redialling failed for an unforeseen reason", exc_info=error)
 
     async def _redial(self, endpoint: Endpoint, key: str) -> None:
         pauses = endpoint.pauses = endpoint.pauses or self._pauses()

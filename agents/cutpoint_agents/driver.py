@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from cutpoint.errors import UsageError
 from cutpoint.names import Incarnation, Life, ProcessName
 from cutpoint.protocol import effects as ask
 from cutpoint.protocol import events as was
@@ -23,6 +24,7 @@ from cutpoint.protocol.messages import HeldUp, Leave, ToCoordinator
 from cutpoint.protocol.process import Process
 from cutpoint.state import States
 from cutpoint_agents.activity import Activity
+from cutpoint_agents.background import Background
 from cutpoint_agents.complaints import Complaints
 from cutpoint_agents.endpoint import SERVICE_RESTART
 from cutpoint_agents.leaving import Leaving
@@ -62,8 +64,14 @@ class Driver:
             message_bytes_max=settings.message_bytes_max,
         )
         self.turns = Turns(self.step)
+        self.background = Background(self._background_failed)
         self.switchboard = Switchboard(
-            process=self.process, step=self.step, turns=self.turns, settings=settings, chance=chance
+            process=self.process,
+            step=self.step,
+            turns=self.turns,
+            background=self.background,
+            settings=settings,
+            chance=chance,
         )
         self.activity = Activity(chance=chance, leaving=lambda: self.process.identity.leaving)
         self.leaving = Leaving(name)
@@ -74,7 +82,7 @@ class Driver:
             states=states,
             store=store,
             done=self._part_done,
-            spawn=self.spawn,
+            spawn=self.background.spawn,
         )
         self._complaints = Complaints(name)
         self.exit: Callable[[int], None] = os._exit
@@ -89,7 +97,8 @@ class Driver:
         self._stepping = False
         self._recorded: ask.RecordState | None = None
         self._run_watchers: list[asyncio.Future[None]] = []
-        self._background: dict[asyncio.Task[None], None] = {}
+        self._watch: asyncio.TimerHandle | None = None
+        self._stopped = False
         self._effects = self._table()
 
     def _table(self) -> dict[type[ask.Effect], Callable[[Any], None]]:
@@ -160,8 +169,13 @@ class Driver:
             self.leaving.told(self.process.cut)
 
     def _watch_cut(self, effect: ask.WatchCut) -> None:
+        self._end_watch()
         loop = asyncio.get_running_loop()
-        loop.call_later(effect.seconds, lambda: self.step(was.HoldUpNoticed(cut=effect.cut)))
+        self._watch = loop.call_later(effect.seconds, lambda: self.step(was.HoldUpNoticed(cut=effect.cut)))
+
+    def _end_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
 
     def _report_hold_up(self, effect: ask.ReportHoldUp) -> None:
         by = "; ".join((*self.turns.describe(effect.turns), *effect.channels)) or "nothing that the agent can name"
@@ -184,8 +198,10 @@ class Driver:
         self.activity.start()
 
     async def wait_running(self) -> None:
-        """Wait until the process may run: admitted, or restored and started."""
+        """Wait until the process may run: admitted, or restored and started. Raises `UsageError` if it has ended."""
         while not self.running:
+            if self._stopped:
+                raise UsageError(f"the agent {self.name} has ended; nothing was done")
             watcher = asyncio.get_running_loop().create_future()
             self._run_watchers.append(watcher)
             await watcher
@@ -198,7 +214,7 @@ class Driver:
         self.waiting_for = effect.reason
         if self._has_memory:
             log.warning("%s stops its tasks: %s", self.name, effect.reason)
-        self.spawn(self._finish_stopping(ending, effect.incarnation))
+        self.background.spawn(self._finish_stopping(ending, effect.incarnation))
 
     async def _finish_stopping(self, ending: tuple[asyncio.Task[Any], ...], incarnation: Incarnation) -> None:
         stuck = await self.activity.wait_ended(ending, deadline_seconds=self.settings.stop_seconds)
@@ -265,27 +281,20 @@ class Driver:
         sessions = self.process.handshakes.sessions.values()
         return tuple(f"{session.title()} ({session.phase})" for session in sessions if session.phase != "ended")
 
-    def spawn(self, coroutine: Any) -> None:
-        """Run ``coroutine`` beside everything else, and say if it fails."""
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(coroutine)
-        self._background[task] = None
-        task.add_done_callback(self._background_done)
-
-    def _background_done(self, task: asyncio.Task[None]) -> None:
-        self._background.pop(task, None)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.faults += 1
-            log.error("an agent's task failed for an unforeseen reason", exc_info=error)
+    def _background_failed(self, error: BaseException) -> None:
+        self.faults += 1
+        log.error("an agent's task failed for an unforeseen reason", exc_info=error)
 
     async def stop(self, reason: str) -> None:
-        """End everything without a last word: peers see lost connections, as after a crash."""
-        self.running = False
+        """End everything without a last word: peers see lost connections, as after a crash. May be called again."""
+        self.running, self._stopped = False, True
+        self._run_watchers = _release(self._run_watchers)
         ending = self.activity.cancel(self.turns.tasks())
         await self.switchboard.stop(reason)
         self.turns.roll_back()
         await self.activity.wait_ended(ending, deadline_seconds=self.settings.stop_seconds)
-        for task in tuple(self._background):
-            task.cancel()
+        self._end_watch()
+        await self.background.end()
 
 
 def _release(watchers: list[asyncio.Future[None]]) -> list[asyncio.Future[None]]:

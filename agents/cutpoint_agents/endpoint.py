@@ -247,15 +247,16 @@ class Endpoint:
         self.wake_receiver()
         self.wake_senders()
         if self.got_close is None and self._drain_task is None:
-            self._drain_task = asyncio.get_running_loop().create_task(
-                self._drain(), name=f"cutpoint drain {self.title}"
-            )
+            self._drain_task = self._start_drain()
         return True
 
     def only_drain(self) -> None:
         """The application has closed it in the past: take and drop what still comes."""
         self.sent_close = Close()
-        self._drain_task = asyncio.get_running_loop().create_task(self._drain(), name=f"cutpoint drain {self.title}")
+        self._drain_task = self._start_drain()
+
+    def _start_drain(self) -> asyncio.Task[None]:
+        return self._board.background.spawn(self._drain(), name=f"cutpoint drain {self.title}")
 
     async def wait_closed(self) -> None:
         """Wait for the session's end; not while a cut waits for the running task's turn, and not for ever."""

@@ -37,7 +37,7 @@ class Parts:
         states: States,
         store: str | None,
         done: Callable[[Event], None],
-        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self._process = process
         self._name = name

@@ -62,7 +62,7 @@ async def wait_started(
             if control.failed in done:
                 raise control.failed.result()
             if running in done:
-                return
+                return running.result()
             reports += 1
             view = ""
             if control.connected and reports & (reports - 1) == 0:
@@ -75,6 +75,7 @@ async def wait_started(
             said = what if level == logging.WARNING else said
     finally:
         running.cancel()
+        await asyncio.wait((running,))
 
 
 def _waits(control: Control, driver: Driver) -> str:

@@ -17,6 +17,7 @@ from cutpoint.protocol import effects as ask
 from cutpoint.protocol import events as was
 from cutpoint.protocol.messages import Welcome
 from cutpoint.protocol.process import Process
+from cutpoint_agents.background import Background
 from cutpoint_agents.connection import NORMAL, PROTOCOL_ERROR, Connection, without_agent
 from cutpoint_agents.dialling import Redialler
 from cutpoint_agents.endpoint import Endpoint, SessionBroken
@@ -46,18 +47,24 @@ class Switchboard:
         process: Process,
         step: Callable[[was.Event], None],
         turns: Turns,
+        background: Background,
         settings: Settings,
         chance: random.Random,
     ) -> None:
         self.process = process
         self.step = step
         self.turns = turns
+        self.background = background
         self.settings = settings
         self.running = False
         self.stopped = False
         self.dial_to: Callable[[str], Dial] | None = None
         self._redialler = Redialler(
-            settings=settings, chance=chance, redialled=self._redialled, hopeless=self._hopeless
+            settings=settings,
+            chance=chance,
+            background=background,
+            redialled=self._redialled,
+            hopeless=self._hopeless,
         )
         self._endpoints: dict[str, Endpoint] = {}
         self._connections: dict[int, Connection] = {}
@@ -347,8 +354,7 @@ class Switchboard:
 
     async def close_sessions(self, code: int, reason: str, *, deadline_seconds: float) -> None:
         """Close every session in an orderly way, and wait for the other ends, as long as each channel allows."""
-        loop = asyncio.get_running_loop()
-        closing = [loop.create_task(endpoint.finish(code, reason)) for endpoint in self._endpoints.values()]
+        closing = [self.background.spawn(endpoint.finish(code, reason)) for endpoint in self._endpoints.values()]
         if closing:
             _, late = await asyncio.wait(closing, timeout=deadline_seconds)
             for task in late:

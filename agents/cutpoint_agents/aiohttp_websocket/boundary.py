@@ -6,7 +6,6 @@ so that state is not recorded in the middle of handling a message, and that a re
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from aiohttp import WSMessage, WSMsgType
@@ -64,7 +63,7 @@ class Boundary:
     def roll_back(self) -> None:
         """A recovery: the other end will have to connect again."""
         self._end()
-        task = asyncio.get_running_loop().create_task(self._transport.close(SERVICE_RESTART, "recovery"))
+        task = self._board.background.spawn(self._transport.close(SERVICE_RESTART, "recovery"))
         task.add_done_callback(lambda _: self._transport.abort())
 
     def _end(self) -> None:

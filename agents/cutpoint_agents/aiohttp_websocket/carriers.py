@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from cutpoint.errors import ConfigurationError
+from cutpoint.errors import ConfigurationError, UsageError
 from cutpoint_agents.aiohttp_websocket.transport import CARRIER_SLACK_BYTES, SESSION_HEADER, AiohttpTransport
 from cutpoint_agents.driver import Driver
 
@@ -50,7 +50,7 @@ async def _wait_running(driver: Driver) -> None:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await driver.wait_running()
-    except TimeoutError:
+    except (TimeoutError, UsageError):
         raise web.HTTPServiceUnavailable(text=f"waiting for {driver.waiting_for}\n") from None
 
 
