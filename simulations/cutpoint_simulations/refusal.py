@@ -1,7 +1,7 @@
 """What a simulated host may not have: the error that says so, and the line of the program that asked.
 
 The line is that of the innermost caller who is neither the standard library, nor an installed package, nor this
-simulator: the one that a user can change.
+simulator: the one that a user can change. The demo's services count as programs, though they live beside the simulator.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from types import FrameType
 from cutpoint.errors import CutpointError
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_PROGRAMS = os.path.join(_OURS, "flights") + os.sep
 _LIBRARIES = tuple(
     sorted(
         {os.path.abspath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -35,7 +36,7 @@ def not_simulated(what: str, instead: str) -> NotSimulated:
 
 
 def asking_line() -> str:
-    """Where the program asked: ``file.py:12 in function``, the file relative to the current folder if it is below it."""
+    """Where the program asked: ``file.py:12 in function``, the file relative to the current folder if below it."""
     innermost: FrameType | None = sys._getframe(1)
     frame = innermost
     while frame is not None and _is_machinery(frame.f_code.co_filename):
@@ -52,4 +53,6 @@ def _is_machinery(file: str) -> bool:
     if file.startswith("<frozen "):
         return True
     path = os.path.abspath(file)
+    if path.startswith(_PROGRAMS):
+        return False
     return path.startswith((_OURS, *_LIBRARIES)) or any(part in path for part in _INSTALLED)
