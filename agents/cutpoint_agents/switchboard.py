@@ -356,9 +356,9 @@ class Switchboard:
         """Close every session in an orderly way, and wait for the other ends, as long as each channel allows."""
         closing = [self.background.spawn(endpoint.finish(code, reason)) for endpoint in self._endpoints.values()]
         if closing:
-            _, late = await asyncio.wait(closing, timeout=deadline_seconds)
-            for task in late:
-                task.cancel()
+            await asyncio.wait(closing, timeout=deadline_seconds)
+        for task in closing:
+            task.cancel()
 
     async def stop(self, reason: str) -> None:
         """End everything without a last word: peers see lost connections, as after a crash."""

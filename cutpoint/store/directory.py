@@ -165,7 +165,7 @@ class DirectoryBackend:
     def _remove_stale(self) -> None:
         """Remove what crashed writers left behind. Never fails: the next opening tries again."""
         with contextlib.suppress(OSError):
-            for path in self._tmp.iterdir():
+            for path in sorted(self._tmp.iterdir()):
                 with contextlib.suppress(OSError):
                     if path.stat().st_mtime < time.time() - STALE_SECONDS:
                         path.unlink()

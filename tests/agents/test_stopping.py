@@ -129,7 +129,7 @@ class Mute:
 
 
 async def test_a_connection_that_is_dropped_while_its_last_words_wait_is_lost_at_once() -> None:
-    agent, mute = lonely("till"), Mute()
+    left, agent, mute = Leftovers(), lonely("till"), Mute()
     async with agent:
         board = agent.driver.switchboard
         connection = board.carry(mute)
@@ -143,6 +143,7 @@ async def test_a_connection_that_is_dropped_while_its_last_words_wait_is_lost_at
         assert connection.lost
         assert mute.aborted
         assert board._connections == {}
+        assert left.timers() == []
         assert not [task for task in asyncio.all_tasks() if "writer" in task.get_name()]
 
 
