@@ -249,6 +249,9 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
                     continue
         self.close()
 
+    def _check_closed(self) -> None:
+        """What is left of a dead life may still ask for a callback; nobody will ever call it."""
+
     def _make_self_pipe(self) -> None:
         """There are no other threads to be woken by."""
 

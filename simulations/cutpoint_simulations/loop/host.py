@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cutpoint_simulations.disk import Disk
 from cutpoint_simulations.loop import current
 from cutpoint_simulations.loop.clock import Clock
 from cutpoint_simulations.loop.event_loop import HostLoop
@@ -54,7 +53,7 @@ class Unhandled:
 class Host:
     """``main`` is called at each start and awaited on the new loop; when it ends, so does the life.
 
-    ``machine``: hosts of one machine share its disk.
+    ``machine``: hosts of one machine share its disk. ``files`` is that disk as the present life sees it.
     ``restart_seconds``: how long after an end it is started again; None: never by itself.
     """
 
@@ -92,7 +91,7 @@ class Host:
         self._wake = 0
         self._busy_until = 0.0
         self._single: dict[int, float] = {}
-        self._scratch = Disk()
+        self.files = self.disk.mount()
 
     # -------------------------------------------------------------------------------------------------- life, death
 
@@ -103,6 +102,7 @@ class Host:
             return
         self.life += 1
         self.alive, self.reachable, self.paused = True, True, False
+        self.files = self.disk.mount()
         self.signals.clear()
         self._single.clear()
         self._sockets = {}
@@ -155,7 +155,7 @@ class Host:
 
     def _end(self, reason: str) -> None:
         self.alive = False
-        self._scratch = Disk()
+        self.files.kill()
         if self.loop is not None:
             self.simulation.dead_loops.append(self.loop)
         self.simulation.happened("end", self, reason)
@@ -268,11 +268,6 @@ class Host:
             self.wake()
 
     # -------------------------------------------------------------------------------------- what surrounds a process
-
-    @property
-    def files(self) -> Disk:
-        """The disk that this process sees; a life that is over writes where nobody ever looks."""
-        return self.disk if self.alive else self._scratch
 
     def own(self, descriptor: int, pollable: Pollable) -> None:
         """A socket of this life."""

@@ -107,17 +107,18 @@ class Network:
             self._ports += 1
             port = self._ports
         address = (ip, port)
-        if any(taken in self._listeners for taken in self._served(host, address)):
+        if self._served(host, address)[0] in self._listeners:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         return address
 
     def listen(self, listener: SimulatedSocket) -> None:
         """``listener`` takes the connections to its address. Raises OSError if another does."""
-        places = self._served(listener.host, listener.address)
-        if any(place in self._listeners for place in places):
+        first, *others = self._served(listener.host, listener.address)
+        if first in self._listeners:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-        for place in places:
-            self._listeners[place] = listener
+        self._listeners[first] = listener
+        for place in others:
+            self._listeners.setdefault(place, listener)
 
     def stop_listening(self, listener: SimulatedSocket) -> None:
         """Nobody takes connections there any more."""
@@ -126,8 +127,9 @@ class Network:
                 del self._listeners[place]
 
     def _served(self, host: Host, address: Address) -> tuple[Address, ...]:
+        """Where a connection reaches it: the first has to be free, the loopback address goes to whoever came first."""
         ip, port = address
-        return ((LOOPBACK, port), (host.ip, port)) if ip == EVERYWHERE else (address,)
+        return ((host.ip, port), (LOOPBACK, port)) if ip == EVERYWHERE else (address,)
 
     # -------------------------------------------------------------------------------------------------- connections
 

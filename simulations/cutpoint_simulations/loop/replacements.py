@@ -22,6 +22,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from cutpoint_simulations.disk import Mount
 from cutpoint_simulations.disk import substitutions as of_files
 from cutpoint_simulations.loop import current
 from cutpoint_simulations.loop.host import Host, HostExit
@@ -36,10 +37,10 @@ _NANO = 1_000_000_000
 
 def replacements() -> list[Replacement]:
     """Everything to replace: where, which attribute, by what."""
-    return [*_clocks(), *_chance(), *_process(), *_threads(), *_network(), *of_files(_files)]
+    return [*_clocks(), *_chance(), *_process(), *_threads(), *_network(), *of_files(_disk_of_current)]
 
 
-def _files() -> Any:
+def _disk_of_current() -> Mount | None:
     return current.host.files if current.host is not None else None
 
 

@@ -7,13 +7,16 @@ chance of the process are simulated (see `cutpoint_simulations.loop.substitution
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import hashlib
+import logging
 import random
 import struct
 import sys
+import warnings
 from asyncio import events
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -98,10 +101,13 @@ class Simulation:
                 assert host.loop is not None
                 self.dead_loops.append(host.loop)
         loops, self.dead_loops = self.dead_loops, []
-        for loop in loops:
-            with self.running(loop.host, loop):
-                loop.discard()
-                gc.collect(0)
+        with _unheard():
+            for loop in loops:
+                with self.running(loop.host, loop):
+                    loop.discard()
+            loops.clear()
+            self.hosts.clear()
+            gc.collect()
 
     # -------------------------------------------------------------------------------------------------------- hosts
 
@@ -201,6 +207,21 @@ class Simulation:
             hosts=len(self.hosts),
             lives=sum(host.life for host in self.hosts.values()),
         )
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Nobody hears what is left of the dead when it is let go of: ``finally`` blocks that log, wait or fail."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
+        sys.unraisablehook = hook
 
 
 class _Running:

@@ -124,6 +124,8 @@ class SimulatedSocket:
     def listen(self, backlog: int = 128) -> None:
         """Take connections from now on."""
         self._alive()
+        if self.listening:
+            return
         if self.address == NOWHERE:
             self.bind(("", 0))
         self.host.network.listen(self)

@@ -8,6 +8,7 @@ imported by itself (``from time import monotonic``) is found and replaced too, i
 
 from __future__ import annotations
 
+import gc
 import sys
 from types import ModuleType
 from typing import Any
@@ -37,6 +38,8 @@ class Substituted:
             self._travel = time_machine.travel(0.0, tick=False)
             self._traveller = self._travel.start()
             self._replaced = _replace(replacements())
+            gc.collect()
+            gc.freeze()  # what is older than all simulations need not be looked at when one of them is cleared away
 
     def uninstall(self) -> None:
         """Put the real ones back, once nobody needs the simulated ones."""
@@ -47,6 +50,7 @@ class Substituted:
             self._replaced = []
             assert self._travel is not None
             self._travel.stop()
+            gc.unfreeze()
 
     def wall_clock_shows(self, seconds: float) -> None:
         """The wall clock of whichever host runs now, seconds since 1970."""

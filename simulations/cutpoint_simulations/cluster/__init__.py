@@ -1,0 +1,8 @@
+"""Whole computations on simulated hosts: real services, agents, coordinators; a registry and a store that may fail."""
+
+from __future__ import annotations
+
+from cutpoint_simulations.cluster.cluster import RESTART_SECONDS, SERVICE_PORT, STORE, Cluster, Declare, settings
+from cutpoint_simulations.cluster.registry import SharedRegistry
+
+__all__ = ["RESTART_SECONDS", "SERVICE_PORT", "STORE", "Cluster", "Declare", "SharedRegistry", "settings"]
