@@ -14,12 +14,13 @@ import msgspec
 from rich.console import Console
 
 from cutpoint.errors import CutpointError
+from cutpoint_simulations.files import check_writable, write_whole
 from cutpoint_simulations.flights.drawing import draw
 from cutpoint_simulations.flights.kills import Kill
 from cutpoint_simulations.flights.picture import Picture, read_picture
 from cutpoint_simulations.flights.progress import progress_on
 from cutpoint_simulations.flights.reading import Flight, origins_of, read_flights
-from cutpoint_simulations.flights.report import PointRow, Report, check_writable, write_report, write_whole
+from cutpoint_simulations.flights.report import PointRow, Report, write_report
 from cutpoint_simulations.flights.stage import DemoSettings, Stage, use_directory
 from cutpoint_simulations.flights.summary import print_summary
 from cutpoint_simulations.flights.supervisor import STUCK_SECONDS, Ended, Supervisor

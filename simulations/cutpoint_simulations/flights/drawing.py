@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from html import escape
-from itertools import pairwise
 
 import msgspec
 
 from cutpoint_simulations.flights.picture import Crossing, Lane, Picture
+from cutpoint_simulations.trace.shapes import smooth
 
 WIDTH = 1360
 LANE_HEIGHT = 104
@@ -126,12 +126,7 @@ def _cut(places: dict[str, _Place]) -> str:
 def _curve(places: dict[str, _Place]) -> str:
     """A smooth line through the points at which the processes recorded, a little beyond the outer ones."""
     first, *_, last = places.values()
-    points = [(first.cut_x, TOP - 6), *((p.cut_x, p.y) for p in places.values()), (last.cut_x, last.y + 46)]
-    d = f"M{points[0][0]:g} {points[0][1]:g}"
-    for (x0, y0), (x1, y1) in pairwise(points):
-        half = (y1 - y0) / 2
-        d += f" C{x0:g} {y0 + half:g} {x1:g} {y1 - half:g} {x1:g} {y1:g}"
-    return d
+    return smooth([(first.cut_x, TOP - 6), *((p.cut_x, p.y) for p in places.values()), (last.cut_x, last.y + 46)])
 
 
 def _lane(lane: Lane, place: _Place, picture: Picture) -> str:

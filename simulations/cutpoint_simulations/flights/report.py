@@ -5,13 +5,11 @@ The field names of `Report` are the keys of the file. Other programs read them: 
 
 from __future__ import annotations
 
-import errno
-import os
 from pathlib import Path
 
 import msgspec
 
-from cutpoint.errors import ConfigurationError, CutpointError
+from cutpoint_simulations.files import write_whole
 from cutpoint_simulations.flights.tallies import Tally
 
 
@@ -58,40 +56,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     abandoned: tuple[AbandonedRow, ...]
     recoveries: tuple[RecoveryRow, ...]
     wall_seconds: float
-
-
-def check_writable(path: Path, option: str) -> None:
-    """Raise `ConfigurationError` if ``path`` cannot be written: better now than at the end of the run."""
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        aside = _aside(path)
-        aside.touch()
-        aside.unlink()
-    except OSError as error:
-        raise ConfigurationError(
-            f"{option} {path} cannot be written ({error.strerror}); nothing was started; name another file"
-        ) from error
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write ``data`` aside and rename, so that nobody ever reads half of it. Raises `CutpointError`."""
-    aside = _aside(path)
-    try:
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise CutpointError(
-            f"{path} could not be written ({error.strerror}); what was there before is unchanged"
-        ) from error
-
-
-def _aside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.aside")
 
 
 def write_report(path: Path, report: Report) -> None:

@@ -4,6 +4,26 @@ Both layers of the simulator (`cutpoint_simulations.world` and the Loop) write t
 which of them ran, and nothing here runs anything.
 """
 
+from cutpoint_simulations.trace.cuts import Crossings, Cut, Message, read_crossings
+from cutpoint_simulations.trace.diagram import write_diagram
 from cutpoint_simulations.trace.model import Entry, Kind, Recorder, Trace, Unit, trace_hash
+from cutpoint_simulations.trace.page import draw_html
+from cutpoint_simulations.trace.svg import draw_svg
+from cutpoint_simulations.trace.words import tell
 
-__all__ = ["Entry", "Kind", "Recorder", "Trace", "Unit", "trace_hash"]
+__all__ = [
+    "Crossings",
+    "Cut",
+    "Entry",
+    "Kind",
+    "Message",
+    "Recorder",
+    "Trace",
+    "Unit",
+    "draw_html",
+    "draw_svg",
+    "read_crossings",
+    "tell",
+    "trace_hash",
+    "write_diagram",
+]
