@@ -275,7 +275,7 @@ class FileSystem:
 
 
 def _kept_by_classes(scandir: Substitute, unlink: Substitute) -> list[tuple[Any, str, Any]]:
-    """Where classes of the standard library keep originals of their own: Python 3.13's glob, every version's tempfile."""
+    """Where classes of the standard library keep originals of their own: 3.13's glob, and tempfile."""
     found: list[tuple[Any, str, Any]] = []
     globber = getattr(importlib.import_module("glob"), "_StringGlobber", None)
     if globber is not None:

@@ -153,6 +153,8 @@ class SystemCalls:
 
     def truncate(self, path: str | int, size: int, at: int | None = None) -> None:
         """Cut a file off at ``size``, or extend it with zeros."""
+        if size < 0:
+            raise failure(errno.EINVAL, str(path))
         if isinstance(path, int):
             description = self._described(path)
             file, shown = self._writable(description, errno.EINVAL), description.path
@@ -161,8 +163,6 @@ class SystemCalls:
             if isinstance(inode, Folder):
                 raise failure(errno.EISDIR, path)
             file = inode
-        if size < 0:
-            raise failure(errno.EINVAL, shown)
         self._resize(file, shown, size)
 
     def seek(self, descriptor: int, offset: int, whence: int) -> int:
@@ -214,11 +214,12 @@ class SystemCalls:
 
     def link(self, source: str, target: str, at: int | None = None, to: int | None = None) -> None:
         """Give a file one more name."""
-        self.tree.link(self._find(source, at), self._find(target, to))
+        inode = self.tree.existing(self._find(source, at))
+        self.tree.link(source, inode, self._find(target, to))
 
     def rename(self, source: str, target: str, at: int | None = None, to: int | None = None) -> None:
         """Move a file or folder."""
-        self.tree.rename(self._find(source, at), self._find(target, to))
+        self.tree.rename(self._find_above(source, at), self._find_above(target, to))
 
     def set_modified(self, path: str | int, modified_ns: int | None, at: int | None = None) -> None:
         """Set the time of the last change, or to now. Not subject to crashes."""
@@ -244,6 +245,13 @@ class SystemCalls:
         return description
 
     def _find(self, path: str, at: int | None) -> Spot:
+        spot = self._find_above(path, at)
+        if spot.too_long:
+            raise failure(errno.ENAMETOOLONG, path)
+        return spot
+
+    def _find_above(self, path: str, at: int | None) -> Spot:
+        """Leaves the last name unchecked."""
         self._enter()
         if at is None or path.startswith("/"):
             return self.tree.find(path)

@@ -41,6 +41,11 @@ class Spot:
     slash: bool
 
     @property
+    def too_long(self) -> bool:
+        """Whether no file system could keep such a name."""
+        return len(os.fsencode(self.name)) > NAME_BYTES_MAX
+
+    @property
     def is_entry(self) -> bool:
         """Whether it is a name in a folder, rather than the root, ``.`` or ``..``."""
         return self.name not in ("", ".", "..")
@@ -64,7 +69,10 @@ class Tree:
         return self.next_descriptor - 1
 
     def find(self, path: str, start: Folder | None = None) -> Spot:
-        """Where ``path`` leads; there need not be anything. Raises ENOENT, ENOTDIR, ENAMETOOLONG for what is above."""
+        """Where ``path`` leads; there need not be anything. Raises ENOENT, ENOTDIR, ENAMETOOLONG for what is above.
+
+        The last name's own length is the caller's to check, since Linux does so late.
+        """
         if "\0" in path:
             raise ValueError("embedded null byte")
         if not path:
@@ -74,6 +82,8 @@ class Tree:
         names = [name for name in path.split("/") if name]
         here: Inode | None = self.root if path.startswith("/") or start is None else start
         for name in names[:-1]:
+            if len(os.fsencode(name)) > NAME_BYTES_MAX:
+                raise failure(errno.ENAMETOOLONG, path)
             here = _step(here, name, path)
         if not isinstance(here, Folder):
             raise failure(errno.ENOTDIR if here else errno.ENOENT, path)
@@ -137,22 +147,18 @@ class Tree:
         spot.inode.links -= 1
         self._change(f"unlink {spot.path}", Naming(folder=spot.folder, name=spot.name, inode=None))
 
-    def link(self, source: Spot, target: Spot) -> None:
-        """Give a file one more name; never replaces anything."""
-        codes = (
-            (source.inode is None, errno.ENOENT),
-            (source.slash and isinstance(source.inode, File), errno.ENOTDIR),
-            (target.inode is not None, errno.EEXIST),
-            (target.slash or target.folder.parent is None, errno.ENOENT),
-            (isinstance(source.inode, Folder), errno.EPERM),
-        )
-        _require_none(codes, source, target)
-        assert isinstance(source.inode, File), "checked"
+    def link(self, source: str, inode: Inode, target: Spot) -> None:
+        """Give a file, which ``source`` names, one more name; never replaces anything."""
+        if target.inode is not None:
+            raise failure(errno.EEXIST, source, target.path)
+        if target.slash:
+            raise failure(errno.ENOENT, source, target.path)
+        _require_kept(target)
+        if isinstance(inode, Folder):
+            raise failure(errno.EPERM, source, target.path)
         self.gate.admit("link", target.path)
-        source.inode.links += 1
-        self._change(
-            f"link {source.path} {target.path}", Naming(folder=target.folder, name=target.name, inode=source.inode)
-        )
+        inode.links += 1
+        self._change(f"link {source} {target.path}", Naming(folder=target.folder, name=target.name, inode=inode))
 
     def rename(self, source: Spot, target: Spot) -> None:
         """Move a file or folder, over a file or an empty folder; at no moment are both names gone."""
@@ -160,7 +166,9 @@ class Tree:
         is_folder, onto_folder = isinstance(moved, Folder), isinstance(replaced, Folder)
         codes = (
             (not source.is_entry or not target.is_entry, errno.EBUSY),
+            (source.too_long, errno.ENAMETOOLONG),
             (moved is None, errno.ENOENT),
+            (target.too_long, errno.ENAMETOOLONG),
             ((source.slash or target.slash) and not is_folder, errno.ENOTDIR),
             (moved in (above := _above(target.folder)), errno.EINVAL),
             (replaced is not None and replaced in _above(source.folder), errno.ENOTEMPTY),
@@ -289,8 +297,6 @@ def _step(here: Inode | None, name: str, path: str) -> Inode | None:
     """What ``name`` is in ``here``; None if there is nothing."""
     if not isinstance(here, Folder):
         raise failure(errno.ENOTDIR if here else errno.ENOENT, path)
-    if len(os.fsencode(name)) > NAME_BYTES_MAX:
-        raise failure(errno.ENAMETOOLONG, path)
     if name == ".":
         return here
     return here.parent if name == ".." else here.entries.get(name)
