@@ -7,9 +7,9 @@
   const find = (id) => document.getElementById(id);
   const [picture, svg, overview, tip] = ["picture", "diagram", "overview", "tip"].map(find);
 
-  const TOP = 52, FOOT = 34, MARGIN_RIGHT = 26, SCALE_MAX = 12, SCALE_AT_FIRST_MIN = 0.5, SCALE_AT_FIRST_MAX = 1.6;
+  const TOP = 52, FOOT = 34, MARGIN_RIGHT = 52, SCALE_MAX = 12, SCALE_AT_FIRST_MIN = 0.5, SCALE_AT_FIRST_MAX = 1.6, SCALE_TO_READ = 0.9;
   const HEADS_MAX = 1500; // with more arrows than this in view heads and ends are left out
-  const LABELS_MAX = 36; // with more arrows than this in view none is labelled
+  const LABELS_MAX = 36; // with more arrows (or jumps back) than this in view none is labelled
   const REACH = 9; // how near the pointer must be, in pixels
   const STORY_BEFORE = 4, STORY_ROWS = 9;
   const LOOKS = ["control", "plain", "in-flight", "orphan"]; // what matters is painted last
@@ -29,7 +29,7 @@
   const escape = (text) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
   const n = (number) => number.toFixed(1);
   const X = (index) => frame.left + (events[index].x - view.from) * view.scale;
-  const Y = (line) => TOP + (frame.rows[line] + 0.5) * frame.lineHeight;
+  const Y = (line) => TOP + Math.round((frame.rows[line] + 0.5) * frame.lineHeight);
   const span = () => frame.width / view.scale;
   const fitting = () => Math.min(1, frame.width / data.width);
 
@@ -38,7 +38,7 @@
     frame.rows = data.processes.map((_, line) => (view.hidden.has(line) ? null : shown.indexOf(line)));
     frame.left = 34 + 8.8 * Math.max(...data.processes.map((name) => name.length), 4);
     frame.width = Math.max(120, picture.clientWidth - frame.left - MARGIN_RIGHT);
-    frame.lineHeight = Math.max(44, Math.min(84, (0.58 * window.innerHeight) / shown.length));
+    frame.lineHeight = Math.round(Math.max(44, Math.min(84, (0.56 * window.innerHeight) / shown.length)));
     frame.height = TOP + FOOT + frame.lineHeight * shown.length;
     svg.setAttribute("viewBox", `0 0 ${picture.clientWidth} ${n(frame.height)}`);
     svg.style.height = `${frame.height}px`;
@@ -54,7 +54,7 @@
   function zoom(factor, x) {
     const pinned = view.from + (x - frame.left) / view.scale;
     const scale = Math.max(fitting(), Math.min(SCALE_MAX, view.scale * factor));
-    look(pinned - (x - frame.left) / scale, scale);
+    move(pinned - (x - frame.left) / scale, scale);
   }
 
   function zoomInPlace(factor) {
@@ -62,7 +62,7 @@
     zoom(factor, seen ? X(view.current) : frame.left + frame.width / 2);
   }
 
-  const scroll = (pixels) => look(view.from + pixels / view.scale, view.scale);
+  const scroll = (pixels) => move(view.from + pixels / view.scale, view.scale);
 
   function isShown(index) {
     const event = events[index];
@@ -117,6 +117,17 @@
   }
 
   // ---- painting -----------------------------------------------------------------------------------------------
+
+  // While the view moves, a crowd of plain arrows is thinned out; it is whole again as soon as the view rests.
+  let moving = 0;
+  function move(from, scale) {
+    clearTimeout(moving);
+    moving = setTimeout(() => {
+      moving = 0;
+      repaint();
+    }, 120);
+    look(from, scale);
+  }
 
   let asked = false;
   function repaint() {
@@ -178,21 +189,21 @@
   }
 
   function paintJumps() {
-    let out = "";
-    for (const jump of data.jumps) {
-      if (view.hidden.has(jump.line)) continue;
-      const x1 = X(jump.restored), y = Y(jump.line), down = geometry.bend;
-      const x0 = jump.recorded === null ? x1 - 60 : X(jump.recorded);
-      if (x1 < frame.left - 90 || x0 > frame.left + frame.width + 90) continue;
+    const down = geometry.bend, right = frame.left + frame.width + 90;
+    const inView = data.jumps
+      .filter((jump) => !view.hidden.has(jump.line))
+      .map((jump) => [jump, jump.recorded === null ? X(jump.restored) - 60 : X(jump.recorded), X(jump.restored), Y(jump.line)])
+      .filter(([, x0, x1]) => x1 > frame.left - 90 && x0 < right);
+    return inView.map(([jump, x0, x1, y]) => {
       const corner = Math.min(18, (x1 - x0) / 2);
       const start = `M${n(x1)} ${n(y + 8)}q-2 ${down - 8} ${n(-corner)} ${down - 8}`;
       const [path, point] = jump.recorded === null
         ? [`${start}H${n(x0)}`, tip_of(x1, y + down, x0 - geometry.head, y + down)]
         : [`${start}H${n(x0 + corner)}q${n(2 - corner)} 0 ${n(-corner)} ${8 - down}`, tip_of(x0 + 4, y + down, x0, y + 8)];
-      out += `<g class="${later(jump.restored)}"><path class="jump" d="${path}"/><path class="jump-head" d="${point}"/>` +
-        `<text class="jump-name halo" x="${n(x1 - 14)}" y="${n(y + down + 12)}" text-anchor="end">back to cut ${jump.cut}</text></g>`;
-    }
-    return out;
+      const name = `<text class="jump-name halo" x="${n(x1 - 14)}" y="${n(y + down + 12)}" text-anchor="end">back to cut ${jump.cut}</text>`;
+      return `<g class="${later(jump.restored)}"><path class="jump" d="${path}"/><path class="jump-head" d="${point}"/>` +
+        `${inView.length <= LABELS_MAX ? name : ""}</g>`;
+    }).join("");
   }
 
   const later = (index) => (view.current >= 0 && index > view.current ? "future" : "past");
@@ -206,10 +217,11 @@
       const place = ends(arrow);
       if (place[2] >= frame.left && place[0] <= right) inView.push([arrow, place]);
     }
-    const fine = inView.length <= HEADS_MAX;
+    const fine = inView.length <= HEADS_MAX, crowd = fine ? "" : " crowd", nth = moving ? Math.ceil(inView.length / HEADS_MAX) : 1;
     const layers = {};
     const add = (key, d) => (layers[key] = (layers[key] || "") + d);
-    for (const [arrow, place] of inView) {
+    for (const [at, [arrow, place]] of inView.entries()) {
+      if (at % nth && LOOKS.indexOf(arrow.look) < 2) continue;
       const [x0, y0, x1, y1] = place;
       const sent = later(arrow.sent ?? arrow.received), received = later(arrow.received ?? arrow.sent);
       add(`arrow ${arrow.look} ${received}`, line(place));
@@ -228,7 +240,7 @@
       for (const when of ["future", "past"]) {
         for (const part of ["arrow", "head", "stub"]) {
           const d = layers[`${part} ${look} ${when}`];
-          if (d) out += `<path class="${part} ${look} ${when}" d="${d}"/>`;
+          if (d) out += `<path class="${part} ${look} ${when}${crowd}" d="${d}"/>`;
         }
       }
       if (layers[`underway ${look}`]) out += `<path class="arrow underway ${look}" d="${layers[`underway ${look}`]}"/>`;
@@ -378,8 +390,11 @@
     repaint();
   }
 
-  // Where a cut is first: its first record.
-  const goToCut = (cut) => goTo(Math.min(...cut.records));
+  // Go to an entry, and near enough to tell it from its neighbours.
+  function visit(index) {
+    if (view.scale < SCALE_AT_FIRST_MIN) look(events[index].x - 0.4 * (frame.width / SCALE_TO_READ), SCALE_TO_READ);
+    goTo(index);
+  }
 
   function otherEnd() {
     const arrow = arrows.find((each) => each.sent === view.current || each.received === view.current);
@@ -491,7 +506,7 @@
       svg.classList.add("dragged");
       unpoint();
     }
-    look(drag.from - (event.clientX - drag.x) / view.scale, view.scale);
+    move(drag.from - (event.clientX - drag.x) / view.scale, view.scale);
   });
   svg.addEventListener("pointerup", (event) => {
     if (drag && !drag.moved) {
@@ -514,7 +529,7 @@
   let dragsWindow = false;
   const centre = (event) => {
     const box = overview.getBoundingClientRect();
-    look(((event.clientX - box.left) / box.width) * data.width - span() / 2, view.scale);
+    move(((event.clientX - box.left) / box.width) * data.width - span() / 2, view.scale);
   };
   overview.addEventListener("pointerdown", (event) => {
     dragsWindow = true;
@@ -531,7 +546,7 @@
     previous: () => step(-1),
     next: () => step(1),
     last: () => goTo(nearest(events.length - 1, -1)),
-    violation: () => data.violation !== null && goTo(data.violation),
+    violation: () => data.violation !== null && visit(data.violation),
     in: () => zoomInPlace(1.5),
     out: () => zoomInPlace(1 / 1.5),
     fit: () => look(0, fitting()),
@@ -591,7 +606,7 @@
   });
   find("cuts").hidden = !cuts.length;
   find("cuts").addEventListener("change", (event) => {
-    if (event.target.value) goToCut(cuts[Number(event.target.value)]);
+    if (event.target.value) visit(Math.min(...cuts[Number(event.target.value)].records));
     event.target.value = "";
   });
 
