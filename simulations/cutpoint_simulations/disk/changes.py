@@ -6,8 +6,8 @@ others become durable. What file systems were seen to do is in Pillai et al., "A
 
 1. the earlier changes of the same names, so that a name is what it was at some moment;
 2. if it removes or replaces a folder: the earlier changes inside that folder, which had to be empty;
-3. if it renames: the earlier changes that named the folders above the new name, and if it renames a folder: the
-   earlier renames of folders. Without this a rename might lose what it moves, and it is promised to be atomic.
+3. if it renames: the earlier changes that named the folders above the new name. Without this a rename might lose what
+   it moves, or hang a folder below itself; and it is promised to be atomic.
 
 A file that was flushed itself, but whose name was not, can vanish; so can a flushed folder whose own name was not. A
 new hard link may be lost although the removal of the old one is there: link, flush, and only then unlink.
@@ -45,14 +45,13 @@ class Change:
     """One system call: its namings happen together. ``text`` is for people.
 
     ``emptied``: the folder that it removed or replaced. ``above``: for a rename, the folder of the new name and those
-    above that. ``moves_folder``: whether it renames a folder.
+    above that.
     """
 
     text: str
     namings: tuple[Naming, ...]
     emptied: Folder | None = None
     above: tuple[Folder, ...] = ()
-    moves_folder: bool = False
 
     def touches(self, folder: Folder) -> bool:
         """Whether a name in ``folder`` is concerned."""
@@ -64,26 +63,20 @@ def together(changes: Sequence[Change], wanted: Sequence[bool]) -> list[bool]:
     names: set[tuple[int, str]] = set()
     emptied: set[int] = set()
     named: set[int] = set()
-    moves = False
     happens = [False] * len(changes)
     for index in range(len(changes) - 1, -1, -1):
         change = changes[index]
-        happens[index] = (
-            wanted[index]
-            or (moves and change.moves_folder)
-            or any(
-                (naming.folder.number, naming.name) in names
-                or naming.folder.number in emptied
-                or (naming.inode is not None and naming.inode.number in named)
-                for naming in change.namings
-            )
+        happens[index] = wanted[index] or any(
+            (naming.folder.number, naming.name) in names
+            or naming.folder.number in emptied
+            or (naming.inode is not None and naming.inode.number in named)
+            for naming in change.namings
         )
         if happens[index]:
             names.update((naming.folder.number, naming.name) for naming in change.namings)
             named.update(folder.number for folder in change.above)
             if change.emptied is not None:
                 emptied.add(change.emptied.number)
-            moves = moves or change.moves_folder
     return happens
 
 

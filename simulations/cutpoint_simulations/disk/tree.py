@@ -196,7 +196,6 @@ class Tree:
             Naming(folder=target.folder, name=target.name, inode=moved),
             emptied=replaced if isinstance(replaced, Folder) else None,
             above=tuple(above),
-            moves_folder=is_folder,
         )
 
     def flush(self, folder: Folder) -> None:
@@ -277,13 +276,12 @@ class Tree:
         *namings: Naming,
         emptied: Folder | None = None,
         above: tuple[Folder, ...] = (),
-        moves_folder: bool = False,
     ) -> None:
         """Let programs see it, and remember that the disk has not."""
         for naming in namings:
             naming.apply(naming.folder.entries)
             naming.folder.modified_ns = self.now_ns()
-        self.changes.append(Change(text=text, namings=namings, emptied=emptied, above=above, moves_folder=moves_folder))
+        self.changes.append(Change(text=text, namings=namings, emptied=emptied, above=above))
         if len(self.changes) > UNFLUSHED_CHANGES_MAX:
             old = UNFLUSHED_CHANGES_MAX // 2
             settle(self.changes, [index < old for index in range(len(self.changes))])
