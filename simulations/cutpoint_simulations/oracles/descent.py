@@ -1,0 +1,49 @@
+"""Claim: all processes of one incarnation descend from one recovery point, published before anybody went back to it.
+
+A recovery that takes one process to one cut and another to the next makes an inconsistent state of two sound ones.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cutpoint_simulations.oracles.case import Case, Published
+from cutpoint_simulations.oracles.oracle import Oracle, Violations
+
+
+class Descent(Oracle):
+    """Judges each restore once, at the next recovery point or at the end."""
+
+    name: ClassVar[str] = "descent"
+
+    def __init__(self) -> None:
+        self._judged = 0
+        self._origins: dict[int, tuple[str, int]] = {}
+
+    def published(self, point: Published, case: Case) -> Violations:
+        """Judge what has been restored since."""
+        return self._judge(case)
+
+    def ended(self, case: Case, *, quiet: bool) -> Violations:
+        """Judge what has been restored since."""
+        return self._judge(case)
+
+    def _judge(self, case: Case) -> Violations:
+        chronicle, points = case.chronicle, case.ledger().points
+        found = []
+        for restored in chronicle.restores[self._judged :]:
+            process, cut = restored.process, restored.cut
+            first, origin = self._origins.setdefault(restored.incarnation, (process, cut))
+            if origin != cut:
+                complaint = (
+                    f"in incarnation {restored.incarnation} {first} goes on from cut {origin}, {process} from {cut}"
+                )
+            elif cut and cut not in points and cut not in chronicle.given:
+                complaint = f"{process} went back to it, and it was never published"
+            elif restored in chronicle.strays:
+                complaint = f"{process} went back to it and had never recorded it"
+            else:
+                continue
+            found.append(self.violation(case, complaint, cut=cut, process=process))
+        self._judged = len(chronicle.restores)
+        return tuple(found)
