@@ -85,6 +85,9 @@ class Conversation:
         return self._handshakes.refused(session, frame)
 
     def _session_frame_arrived(self, session: Session, frame: AnyFrame) -> list[Effect]:
+        if isinstance(frame, Hello | Welcome) and self._has_come_twice(session, frame):
+            self.stale += 1
+            return []
         if isinstance(frame, Marker) and frame.base >= frame.cut:
             raise ProtocolViolation(f"a marker of cut {frame.cut} on {session.title()} builds on cut {frame.base}")
         if isinstance(frame, Credit):
@@ -96,6 +99,15 @@ class Conversation:
             effects += self._hold_or_act(session, frame)
             return effects + self._recorder.try_to_record()
         return self._hold_or_act(session, frame)
+
+    def _has_come_twice(self, session: Session, frame: Hello | Welcome) -> bool:
+        """Whether a connection that keeps no order has doubled this. A Hello is never a sign that Welcome has come."""
+        if isinstance(frame, Hello):
+            if session.fifo or session.initiator:
+                raise ProtocolViolation(f"Hello is not expected on {session.title()}")
+            return True
+        welcomed = session.flowing or any(isinstance(held, Welcome) for held in session.held)
+        return session.initiator and not session.fifo and welcomed
 
     def _hold_or_act(self, session: Session, frame: AnyFrame) -> list[Effect]:
         behind = session.fifo and bool(session.held)

@@ -34,9 +34,13 @@ class Manifest:
 
 
 class Durable:
-    """What outlives every process: registry, parts, manifests, and the points in the order of their publishing."""
+    """What outlives every process: registry, parts, manifests, and the points in the order of their publishing.
+
+    ``registry_answers``: whether the registry can be reached.
+    """
 
     def __init__(self) -> None:
+        self.registry_answers = True
         self.disk = Disk()
         self.manifests: dict[CutNumber, Manifest] = {}
         self.published: list[RecoveryPoint] = []
@@ -105,9 +109,30 @@ class Headquarters:
             self.step(was.CutRetryDue(now=0.0))
         self.step(was.IntervalElapsed(now=0.0))
 
-    def do_next(self) -> None:
-        """Finish the oldest of what takes time."""
+    def next_one(self) -> int | None:
+        """The index of the oldest of what takes time and can be done now; what needs the registry may have to wait."""
+        if self.durable.registry_answers:
+            return 0 if self.to_do else None
+        return next((index for index, one in enumerate(self.to_do) if not isinstance(one, ask.WriteLedger)), None)
+
+    def write_unanswered(self) -> None:
+        """The registry takes the transaction, and its answer is lost; the driver will settle it by reading back."""
+        effect = self.to_do[0]
+        assert isinstance(effect, ask.WriteLedger), "there is nothing to write"
+        self.durable.write(effect)
+
+    def fail_manifest(self, *, written: bool) -> None:
+        """The store does not say that it has the manifest, though it may have it."""
         effect = self.to_do.popleft()
+        assert isinstance(effect, ask.WriteManifest), "there is no manifest to write"
+        if written:
+            self._write_manifest(effect)
+        self.step(was.ManifestFailed(now=0.0, cut=effect.point.cut, reason="the store does not answer"))
+
+    def do_next(self, index: int = 0) -> None:
+        """Finish one of what takes time, the oldest unless another is meant."""
+        effect = self.to_do[index]
+        del self.to_do[index]
         match effect:
             case ask.WriteLedger():
                 self.durable.write(effect)
@@ -118,8 +143,7 @@ class Headquarters:
                 )
                 self.step(was.PartsChecked(now=0.0, cut=effect.cut, complaints=missing))
             case ask.WriteManifest():
-                manifest = Manifest(point=effect.point, certificate=effect.certificate, parts=effect.parts)
-                self.durable.manifests.setdefault(effect.point.cut, manifest)
+                self._write_manifest(effect)
                 digest = f"sha256:{effect.point.cut:064x}"
                 self.step(was.ManifestWritten(now=0.0, cut=effect.point.cut, digest=digest, bytes=1, created="now"))
             case ask.FindManifest():
@@ -127,3 +151,7 @@ class Headquarters:
                 self.step(was.ManifestFound(now=0.0, cut=effect.cut, point=found.point if found else None))
             case _:
                 raise AssertionError(f"{type(effect).__name__} was queued by mistake")
+
+    def _write_manifest(self, effect: ask.WriteManifest) -> None:
+        manifest = Manifest(point=effect.point, certificate=effect.certificate, parts=effect.parts)
+        self.durable.manifests.setdefault(effect.point.cut, manifest)

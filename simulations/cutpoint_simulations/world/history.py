@@ -135,6 +135,12 @@ WISHED = ("send", "close", "open")
 NUMBERED = ("send", "open", "redial", "take")
 """Kinds of which ``number`` is what the action gives to what is new, not what it is about."""
 
+PICKED = ("receive", "duplicate", "drop")
+"""Kinds that pick one of the frames under way."""
+
+CHOSEN = ("take", "open", "manifest fails")
+"""Kinds of which ``pick`` is the chooser's."""
+
 ASKED = ("interval", "recover")
 """What a person or a policy asks of the coordinator whenever it is there."""
 
@@ -152,9 +158,10 @@ def fitted(world: World, action: Action) -> Action | None:
         return None
     if kind == "send":
         return action._replace(amount=min(action.amount, same[0].amount))
-    if kind == "receive":
+    if kind in PICKED:
         return same[min(action.pick, len(same) - 1)]
-    return same[-1]._replace(number=same[-1].number or action.number, pick=action.pick)
+    offer = same[-1]._replace(number=action.number) if kind in NUMBERED else same[-1]
+    return offer._replace(pick=action.pick) if kind in CHOSEN else offer
 
 
 def _offers(world: World, action: Action) -> list[Action]:

@@ -10,13 +10,17 @@ from cutpoint.protocol.messages import AnyFrame
 
 @dataclasses.dataclass(kw_only=True)
 class Line:
-    """One direction of a connection: frames under way to ``to``, which knows the connection as ``number``."""
+    """One direction of a connection: frames under way to ``to``, which knows the connection as ``number``.
+
+    ``held``: nothing arrives until it is released.
+    """
 
     to: str
     number: int
     fifo: bool
     frames: deque[AnyFrame] = dataclasses.field(default_factory=deque)
     ends: bool = False
+    held: bool = False
 
     def pop(self, index: int) -> AnyFrame:
         """Take the frame that arrives next; only a line without order may give another than the first."""
@@ -28,7 +32,7 @@ class Line:
 
 @dataclasses.dataclass(kw_only=True)
 class Wire:
-    """One connection: ``number`` at both ends, a line each way."""
+    """One connection: ``number`` at both ends, a line each way. ``lossy``: it has lost a frame, and will break."""
 
     number: int
     client: str
@@ -36,6 +40,7 @@ class Wire:
     forth: Line
     back: Line
     alive: bool = True
+    lossy: bool = False
 
     def line_from(self, process: str) -> Line:
         """The line on which ``process`` transmits."""
@@ -51,9 +56,10 @@ class Wire:
 
 
 class Network:
-    """All connections of a world, those that are gone included, so that a late step finds nothing rather than fails."""
+    """All living connections of a world. ``severed``: pairs of a sender and a receiver whom nothing from it reaches."""
 
     def __init__(self) -> None:
+        self.severed: dict[tuple[str, str], None] = {}
         self.wires: dict[int, Wire] = {}
         self._of: dict[str, dict[int, Wire]] = {}
         self._next = 1

@@ -1,6 +1,7 @@
-"""What may happen next in a world: without any fault, at the wish of an application, or as a fault.
+"""What may happen next in a world: without any fault, or at the wish of an application. Faults are in `faults`.
 
-Nothing here changes the world, and nothing chooses.
+What a fault has stopped may begin again: that is offered here, so that everything heals in the end. Nothing here
+changes the world, and nothing chooses.
 """
 
 from __future__ import annotations
@@ -28,14 +29,11 @@ def enabled(world: World, actor: str) -> list[Action]:
     participant = world.participants.get(actor)
     if participant is None:
         return [Action(actor, "restart")] if actor in world.dead else []
-    actions = [Action(actor, "transmit", number=number) for number in participant.to_transmit]
-    for wire in world.network.of(actor):
-        line = wire.line_to(actor)
-        if line.frames:
-            count = 1 if line.fifo else len(line.frames)
-            actions += [Action(actor, "receive", number=wire.number, pick=i) for i in range(count)]
-        elif line.ends:
-            actions.append(Action(actor, "notice end", number=wire.number))
+    actions = _mending(world, actor)
+    if participant.paused:
+        return [Action(actor, "resume"), *actions]
+    actions += [Action(actor, "transmit", number=number) for number in participant.to_transmit]
+    actions += _arrivals(world, actor)
     redial = participant.to_redial
     actions += [Action(actor, "redial", key=key) for key in redial if _can_redial(world, participant, key)]
     actions += [Action(actor, "give up", key=key) for key in redial if _is_gone(world, participant, key)]
@@ -48,14 +46,41 @@ def enabled(world: World, actor: str) -> list[Action]:
     return actions + _control(world, participant) + _application(participant)
 
 
+def _arrivals(world: World, actor: str) -> list[Action]:
+    """What may arrive on the connections of a process, and what it may notice about them."""
+    actions, severed = [], world.network.severed
+    for wire in world.network.of(actor):
+        line = wire.line_to(actor)
+        if line.held:
+            actions.append(Action(actor, "release", number=wire.number))
+            continue
+        if wire.lossy:
+            actions.append(Action(actor, "break", number=wire.number))
+        if severed and (wire.other(actor), actor) in severed:
+            continue
+        if line.frames:
+            count = 1 if line.fifo else len(line.frames)
+            actions += [Action(actor, "receive", number=wire.number, pick=i) for i in range(count)]
+        elif line.ends:
+            actions.append(Action(actor, "notice end", number=wire.number))
+    return actions
+
+
+def _mending(world: World, actor: str) -> list[Action]:
+    """What a partition keeps from an actor may reach it again."""
+    severed = world.network.severed
+    return [Action(actor, "mend", key=sender) for sender, receiver in severed if receiver == actor] if severed else []
+
+
 def _control(world: World, participant: Participant) -> list[Action]:
     actor, headquarters = participant.name, world.headquarters
     actions = []
     if participant.control == 0 and headquarters is not None:
         actions.append(Action(actor, "connect"))
-    if participant.said:
+    severed = world.network.severed
+    if participant.said and (actor, HEADQUARTERS) not in severed:
         actions.append(Action(actor, "tell"))
-    if headquarters is not None:
+    if headquarters is not None and (HEADQUARTERS, actor) not in severed:
         if headquarters.lines.get(participant.control):
             actions.append(Action(actor, "hear"))
         elif participant.control in headquarters.closing:
@@ -76,10 +101,14 @@ def _application(participant: Participant) -> list[Action]:
 
 
 def _enabled_at_headquarters(world: World) -> list[Action]:
-    headquarters = world.headquarters
+    headquarters, registry = world.headquarters, world.durable.registry_answers
+    actions = _mending(world, HEADQUARTERS)
+    if not registry:
+        actions.append(Action(HEADQUARTERS, "registry returns"))
     if headquarters is None:
-        return [Action(HEADQUARTERS, "restart")]
-    actions = [Action(HEADQUARTERS, "do next")] if headquarters.to_do else []
+        return [*actions, Action(HEADQUARTERS, "restart")] if registry else actions
+    if (next_one := headquarters.next_one()) is not None:
+        actions.append(Action(HEADQUARTERS, "do next", pick=next_one))
     return actions + [Action(HEADQUARTERS, "start", key=name) for name in world.gone if _is_demanded(world, name)]
 
 
@@ -121,7 +150,7 @@ def wishes(world: World, actor: str) -> list[Action]:
     The amount of a payment is the most that there is to pay.
     """
     participant = world.participants.get(actor)
-    if participant is None or participant.core.phase != "running" or participant.leaving:
+    if participant is None or participant.core.phase != "running" or participant.leaving or participant.paused:
         return []
     actions = [Action(actor, "redial", key=key) for key in participant.to_redial if _lives_at(world, participant, key)]
     for key in participant.keys:
@@ -140,52 +169,3 @@ def _lives_at(world: World, participant: Participant, key: str) -> bool:
     """Whether somebody would take the connection, to refuse it perhaps."""
     session = participant.core.session(key)
     return session is not None and session.address in world.participants
-
-
-# ------------------------------------------------------------------------------------------------------------ faults
-
-
-def faults(world: World) -> list[Action]:
-    """What may fail now, and who may come and go. Each is an action like any other."""
-    actions = [Action(name, "kill") for name in world.participants]
-    actions += [Action(p.name, "lose control") for p in world.participants.values() if p.control]
-    actions += [Action(p.name, "leave") for p in world.participants.values() if can_leave(p)]
-    for wire in world.network.wires.values():
-        end = next((end for end in (wire.client, wire.server) if end in world.participants), None)
-        if end is not None:
-            actions.append(Action(end, "break", number=wire.number))
-    if world.headquarters is not None:
-        ledger = world.durable.ledger()
-        open_cuts = [c for c in world.headquarters.deadlines if c not in ledger.points and c not in ledger.abandoned]
-        actions += [Action(HEADQUARTERS, "deadline", number=cut) for cut in open_cuts]
-        actions.append(Action(HEADQUARTERS, "kill"))
-    actions.append(Action(newcomer(world), "join"))
-    return actions + parts_to_lose(world)
-
-
-def can_leave(participant: Participant) -> bool:
-    """Whether a process may ask to leave: it runs, and has not asked."""
-    return participant.core.phase == "running" and not participant.leaving
-
-
-def newcomer(world: World) -> str:
-    """A name that nobody has or ever had."""
-    taken = (world.participants, world.dead, world.gone, world.durable.ledger().members.members)
-    count = 1
-    while any(f"j{count}" in names for names in taken):
-        count += 1
-    return f"j{count}"
-
-
-def parts_to_lose(world: World) -> list[Action]:
-    """The loss of each part of the newest recovery point, as long as there is one before it that it is no part of."""
-    points = world.durable.published
-    if len(points) < 2 or not points[-1].parent:
-        return []
-    older = [digest for point in points[:-1] for digest in point.members.values()]
-    newest = points[-1]
-    return [
-        Action(str(name), "lose part", number=newest.cut)
-        for name, digest in sorted(newest.members.items())
-        if digest in world.durable.disk and digest not in older
-    ]

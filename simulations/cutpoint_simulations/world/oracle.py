@@ -3,11 +3,14 @@
 For a cut to be consistent (Chandy & Lamport 1985, section 3) every message that was received inside it was sent inside
 it; and its channels hold exactly the messages sent and not received inside it. Money is conserved besides. The
 certificate in the manifest must hold for the stored evidence, and the stored parts must be what it counts.
+
+A process that has left for good, and was gone before a cut could take leave of it, is in no recovery point from then
+on: its account as it was at the end stands for the part that it never gave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from cutpoint.names import CutNumber
@@ -15,7 +18,7 @@ from cutpoint.protocol.consistency import recheck
 from cutpoint.protocol.ledger import RecoveryPoint
 from cutpoint.protocol.messages import SessionRecord
 from cutpoint_simulations.world.headquarters import Durable, Manifest
-from cutpoint_simulations.world.participant import Disk, StoredPart
+from cutpoint_simulations.world.participant import Departure, Disk, StoredPart
 
 CHECKS: Mapping[str, str] = {
     "durable": "every part of a recovery point is on the disk, and its manifest in the store, when it is published",
@@ -34,6 +37,10 @@ INCONSISTENT = "it is not consistent: "
 """How the coordinator begins when the certificate fails: processes that are honest never give it reason to."""
 
 
+Missed = Mapping[CutNumber, Mapping[str, Departure]]
+"""By the first recovery point that they are not in, and by life: who has left without giving a part."""
+
+
 class Violation(AssertionError):
     """A recovery point is not a consistent cut. ``check`` is one of `CHECKS`."""
 
@@ -50,6 +57,9 @@ class _Judged(Protocol):
     opening_balance: int
     told: list[tuple[str, CutNumber]]
 
+    def departures(self) -> Sequence[Departure]:
+        """Everybody who has left for good."""
+
 
 class Oracle:
     """Judges each recovery point of a world once, when it is published. ``in_flight`` counts over all of them."""
@@ -61,6 +71,7 @@ class Oracle:
         self._abandoned = 0
         self._world = world
         self._points: dict[CutNumber, RecoveryPoint] = {}
+        self._missed: dict[CutNumber, Missed] = {}
 
     def judge(self) -> None:
         """Judge what is new. Violation if it is no recovery point."""
@@ -78,10 +89,33 @@ class Oracle:
                 raise Violation("numbers", point.cut, "this number was used before")
             self._points[point.cut] = point
             judge_manifest(point, durable.manifests.get(point.cut), durable.disk)
+            self._missed[point.cut] = self._missed_by(point)
             self.in_flight += judge_history(
-                point, self._points, durable.disk, opening_balance=self._world.opening_balance
+                point,
+                self._points,
+                durable.disk,
+                opening_balance=self._world.opening_balance,
+                missed=self._missed[point.cut],
             )
             self.judged += 1
+
+    def _missed_by(self, point: RecoveryPoint) -> Missed:
+        """Who has left without a part, by this recovery point or one before it."""
+        before = self._missed.get(point.parent, {})
+        lineage = list(_lineage(point, self._points))
+        found: dict[str, Departure] = {}
+        for departure in self._world.departures():
+            known = any(departure.life in those for those in before.values())
+            if departure.incarnation == point.incarnation and not known and not self._parted(departure, lineage):
+                found[departure.life] = departure
+        return {**before, point.cut: found} if found else before
+
+    def _parted(self, departure: Departure, lineage: Sequence[RecoveryPoint]) -> bool:
+        """Whether a recovery point has taken leave of it, or the newest is the one that does."""
+        newest = lineage[0]
+        taken = (one for one in lineage if one is newest or departure.name in one.left)
+        parts = (part for one in taken for part in self._world.durable.manifests[one.cut].parts)
+        return any((part.process, part.life) == (departure.name, departure.life) for part in parts)
 
 
 def judge_manifest(point: RecoveryPoint, manifest: Manifest | None, disk: Disk) -> None:
@@ -105,13 +139,19 @@ def judge_manifest(point: RecoveryPoint, manifest: Manifest | None, disk: Disk) 
 
 
 def judge_history(
-    point: RecoveryPoint, points: Mapping[CutNumber, RecoveryPoint], disk: Disk, *, opening_balance: int
+    point: RecoveryPoint,
+    points: Mapping[CutNumber, RecoveryPoint],
+    disk: Disk,
+    *,
+    opening_balance: int,
+    missed: Missed | None = None,
 ) -> int:
     """The number of in-flight payments of a recovery point; Violation if it is none.
 
-    ``points`` are all recovery points: whoever has left since one of its ancestors counts with the last part it gave.
+    ``points`` are all recovery points: whoever has left since one of its ancestors counts with the last part it gave,
+    or as ``missed`` says.
     """
-    parts = [disk.history[digest] for digest in _digests(point, points)]
+    parts = _parts(point, points, disk, missed or {})
     sent = [name for part in parts for name in sorted(part.account.sent)]
     received = [name for part in parts for name in sorted(part.account.received)]
     in_flight = [name for part in parts for session in part.sessions for name in _messages(session)]
@@ -132,13 +172,26 @@ def _judge_money(point: RecoveryPoint, parts: list[StoredPart], in_flight: list[
         raise Violation("money", point.cut, f"{money} in accounts and channels, not {opening_balance * len(parts)}")
 
 
-def _digests(point: RecoveryPoint, points: Mapping[CutNumber, RecoveryPoint]) -> list[str]:
-    found: dict[str, str] = {}
+def _parts(
+    point: RecoveryPoint, points: Mapping[CutNumber, RecoveryPoint], disk: Disk, missed: Missed
+) -> list[StoredPart]:
+    """The last part of everybody, by name; and what those were who were missed, whose parts from before are void."""
+    found: dict[str, StoredPart] = {}
+    for one in _lineage(point, points):
+        void = [departure.name for cut, those in missed.items() if one.cut < cut for departure in those.values()]
+        for name, digest in one.members.items():
+            if name not in void:
+                found.setdefault(str(name), disk.history[digest])
+    never = [StoredPart(account=d.account, sessions=()) for those in missed.values() for d in those.values()]
+    return [part for _, part in sorted(found.items())] + never
+
+
+def _lineage(point: RecoveryPoint, points: Mapping[CutNumber, RecoveryPoint]) -> Iterator[RecoveryPoint]:
+    """The recovery point and its ancestors, the newest first."""
     ancestor: RecoveryPoint | None = point
     while ancestor is not None:
-        found = {**{str(name): str(digest) for name, digest in ancestor.members.items()}, **found}
+        yield ancestor
         ancestor = points.get(ancestor.parent)
-    return [digest for _, digest in sorted(found.items())]
 
 
 def amount(message: str) -> int:

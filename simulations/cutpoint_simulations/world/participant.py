@@ -40,6 +40,16 @@ class StoredPart:
     sessions: tuple[SessionRecord, ...]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Departure:
+    """Somebody who has left for good, in this incarnation, and what its account was at the end."""
+
+    name: ProcessName
+    life: Life
+    incarnation: int
+    account: Account
+
+
 class Disk(dict[str, StoredPart]):
     """The store of a world: parts by digest. It outlives every process. ``history`` knows what was lost as well."""
 
@@ -67,6 +77,7 @@ class Participant:
         self.control = 0
         self.turned_away = False
         self.leaving = False
+        self.paused = False
         self._captured: dict[int, Account] = {}
         self._loaded = self.opening
         self._network = network
@@ -109,6 +120,13 @@ class Participant:
         if ends:
             self.step(was.TurnEnded(turn=turn))
         return True
+
+    def departure(self) -> Departure | None:
+        """The end of a process that has asked to leave, and whose sessions are all over; None while it stays."""
+        if not self.core.identity.leaving or not self.core.handshakes.all_ended:
+            return None
+        me = self.core.identity
+        return Departure(name=me.name, life=me.life, incarnation=me.started, account=self.account)
 
     def describe(self) -> str:
         """Where this process stands, in a few words."""
@@ -238,6 +256,11 @@ class Participant:
             stall_seconds=0.0,
         )
         self.step(was.PartPersisted(cut=effect.cut, summary=summary))
+
+    def fail_to_persist(self) -> None:
+        """The oldest part under way cannot be written."""
+        effect = self.to_persist.popleft()
+        self.step(was.PersistFailed(cut=effect.cut, reason="the disk is full"))
 
     def _store(self, cut: CutNumber, part: StoredPart) -> Digest:
         text = f"{self.name}/{self.core.identity.life}/{self.core.incarnation}/{cut}"

@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 def phrase(world: World, action: Action) -> str:
     """What is about to happen, as a clause without a full stop."""
-    if action.actor == HEADQUARTERS:
-        return _AT_HEADQUARTERS.get(action.kind, _nothing)(world, action)
-    told = _ANYWHERE.get(action.kind)
-    if told is not None:
+    anywhere = _AT_HEADQUARTERS if action.actor == HEADQUARTERS and action.kind in _AT_HEADQUARTERS else _ANYWHERE
+    if (told := anywhere.get(action.kind)) is not None:
         return told(world, action)
     participant = world.participants.get(action.actor)
     if participant is None or action.kind not in _AT:
@@ -68,12 +66,21 @@ def _worth(payload: object) -> str:
 
 
 def _receive(world: World, me: Participant, action: Action) -> str:
-    wire = world.network.wires.get(action.number)
-    if wire is None or len(wire.line_to(me.name).frames) <= action.pick:
-        return f"nothing arrives at {me.name}"
-    line = wire.line_to(me.name)
     overtakes = " (it overtakes what was sent before it)" if action.pick else ""
-    return f"{wire.other(me.name)}'s {frame(line.frames[action.pick])} arrives at {me.name}{overtakes}"
+    return _on_frame("{peer}'s {frame} arrives at {me}")(world, me, action) + overtakes
+
+
+def _on_frame(text: str) -> Callable[[World, Participant, Action], str]:
+    """A clause about ``{frame}``, which is under way from ``{peer}`` to ``{me}``."""
+
+    def told(world: World, me: Participant, action: Action) -> str:
+        wire = world.network.wires.get(action.number)
+        if wire is None or len(wire.line_to(me.name).frames) <= action.pick:
+            return f"nothing is under way to {me.name}"
+        what = frame(wire.line_to(me.name).frames[action.pick])
+        return text.format(me=me.name, peer=wire.other(me.name), frame=what)
+
+    return told
 
 
 def _wire(text: str) -> Callable[[World, Participant, Action], str]:
@@ -184,9 +191,9 @@ def _hear(world: World, me: Participant, _: Action) -> str:
     return f"{me.name} hears from the coordinator: {what}"
 
 
-def _do_next(world: World, _: Action) -> str:
+def _do_next(world: World, action: Action) -> str:
     to_do = world.headquarters.to_do if world.headquarters is not None else ()
-    match to_do[0] if to_do else None:
+    match to_do[action.pick] if len(to_do) > action.pick else None:
         case ask.WriteLedger(puts=puts):
             return f"the registry writes {', '.join(key for key, _ in puts)}"
         case ask.CheckParts(cut=cut):
@@ -199,6 +206,16 @@ def _do_next(world: World, _: Action) -> str:
             return "the coordinator has nothing to do"
 
 
+def _unanswered(world: World, action: Action) -> str:
+    return f"{_do_next(world, action)}, and its answer is lost"
+
+
+def _manifest_fails(world: World, action: Action) -> str:
+    to_do = world.headquarters.to_do if world.headquarters is not None else ()
+    cut = to_do[0].point.cut if to_do and isinstance(to_do[0], ask.WriteManifest) else 0
+    return f"the manifest of cut {cut} is {'' if action.pick else 'not '}written, and the store does not answer"
+
+
 def _recover(_: World, action: Action) -> str:
     target = f"cut {action.number}" if action.number else "the beginning"
     return f"somebody asks for a recovery to {target}"
@@ -209,6 +226,10 @@ _AT: Mapping[str, Callable[[World, Participant, Action], str]] = {
     "receive": _receive,
     "notice end": _wire("{me} notices that {peer} has closed a connection"),
     "break": _wire("the connection between {me} and {peer} breaks"),
+    "hold": _wire("what {peer} puts on its connection to {me} is held up"),
+    "release": _wire("what {peer} puts on its connection to {me} arrives again"),
+    "duplicate": _on_frame("{peer}'s {frame} to {me} is doubled under way"),
+    "drop": _on_frame("{peer}'s {frame} to {me} is lost under way"),
     "redial": _session("{me} connects to {peer} again"),
     "give up": _session("{me} gives up a session that {peer} has not answered"),
     "send": _session("{me} sends {amount} to {peer}"),
@@ -224,6 +245,10 @@ _AT: Mapping[str, Callable[[World, Participant, Action], str]] = {
     "disconnected": lambda _, me, __: f"{me.name} notices that the coordinator has closed its connection",
     "go": lambda _, me, __: f"{me.name} is released, and goes",
     "kill": lambda _, me, __: f"{me.name} is killed",
+    "pause": lambda _, me, __: f"{me.name} is paused",
+    "resume": lambda _, me, __: f"{me.name} runs on",
+    "persist fails": lambda _, me, __: f"{me.name}'s part cannot be written: the disk is full",
+    "tear": lambda _, me, action: f"{me.name}'s part of cut {action.number} is torn on the disk",
     "lose control": lambda _, me, __: f"{me.name} loses its connection to the coordinator",
     "leave": lambda _, me, __: f"{me.name} asks to leave for good",
 }
@@ -231,6 +256,8 @@ _AT: Mapping[str, Callable[[World, Participant, Action], str]] = {
 _ANYWHERE: Mapping[str, Callable[[World, Action], str]] = {
     "restart": lambda _, action: f"{action.actor} is started again",
     "join": lambda _, action: f"{action.actor} is started for the first time",
+    "sever": lambda _, action: f"nothing that {action.key} says reaches {action.actor} any more",
+    "mend": lambda _, action: f"what {action.key} says reaches {action.actor} again",
     "lose part": lambda _, action: f"the disk loses {action.actor}'s part of cut {action.number}",
 }
 
@@ -241,5 +268,9 @@ _AT_HEADQUARTERS: Mapping[str, Callable[[World, Action], str]] = {
     "recover": _recover,
     "start": lambda _, action: f"{action.key}, which had left, is started again",
     "kill": lambda *_: "the coordinator is killed",
+    "registry fails": lambda *_: "the registry cannot be reached",
+    "registry returns": lambda *_: "the registry can be reached again",
+    "write unanswered": _unanswered,
+    "manifest fails": _manifest_fails,
     "restart": lambda *_: "the coordinator is started again",
 }

@@ -7,67 +7,23 @@ has to be published. Every recovery point of either phase goes before the oracle
 from __future__ import annotations
 
 import dataclasses
+import functools
 import random
 from collections.abc import Callable
 
 from cutpoint.names import ProcessName
+from cutpoint_simulations.world.faults import RELIEFS, can_leave, parts_to_lose
 from cutpoint_simulations.world.healing import NoProgress, heal, settle
 from cutpoint_simulations.world.history import History
-from cutpoint_simulations.world.offers import can_leave, parts_to_lose
+from cutpoint_simulations.world.odds import CALM, FICKLE, SPOILT, STORM, STORMY, Odds, Wishes
 from cutpoint_simulations.world.oracle import Oracle
 from cutpoint_simulations.world.topology import Topology, drawn
 from cutpoint_simulations.world.world import HEADQUARTERS, Action, World
 
-__all__ = ["NoProgress", "Odds", "Outcome", "Schedule", "numbered"]
+__all__ = ["CALM", "FICKLE", "STORM", "NoProgress", "Odds", "Outcome", "Schedule", "Wishes", "numbered"]
 
 PROCESSES_MAX = 10
 """Nobody joins a schedule that has as many processes, so that the counts say what they say."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """How often an application wants what, of what it can have. The kinds are those of `World.wishes`."""
-
-    send: float = 8.0
-    open: float = 1.0
-    close: float = 0.3
-    redial: float = 1.0
-    give_up: float = 0.1
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Odds:
-    """How often, per step, something fails, and how often a cut is asked for. All between 0 and 1."""
-
-    interval: float = 0.02
-    deadline: float = 0.002
-    kill: float = 0.002
-    kill_coordinator: float = 0.001
-    break_connection: float = 0.01
-    lose_control: float = 0.001
-    lose_part: float = 0.0005
-    join: float = 0.0015
-    leave: float = 0.001
-    wish: float = 0.35
-    unordered: float = 0.4
-    hold_turn: float = 0.2
-    wishes: Wishes = Wishes()
-
-    def among(self, processes: int) -> Odds:
-        """As often in the time in which every process acts once, however many there are: 10 or fewer are the measure.
-
-        Connections break as often as before, because there are more of them.
-        """
-        share = min(1.0, 10 / processes)
-        rare = ("interval", "deadline", "kill", "kill_coordinator", "lose_control", "lose_part", "join", "leave")
-        return dataclasses.replace(self, **{name: getattr(self, name) * share for name in rare})
-
-
-CALM = Odds(deadline=0.0003, kill=0.0005, kill_coordinator=0.0003, break_connection=0.005, lose_control=0.0003)
-"""Seldom enough that most cuts come through, with many messages under way."""
-
-FICKLE = Wishes(send=2.0, open=2.0, close=1.5, give_up=0.5)
-"""Sessions are short, and their names are used again."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -157,17 +113,33 @@ class Schedule:
             else:
                 self._steps += 1
             return
-        actor = self._random.choice([*self.world.participants, *self.world.dead, HEADQUARTERS])
+        actors = [*self.world.participants, *self.world.dead, HEADQUARTERS]
+        if self.odds.spell and self._steps // self.odds.spell % 3:
+            self._without_wishes(actors)
+            return
+        actor = self._random.choice(actors)
         if actor == HEADQUARTERS and self._random.random() < self.odds.interval * len(self.world.participants):
             self._apply(Action(HEADQUARTERS, "interval"))
             return
         actions = self.world.enabled(actor)
         if not actions or self._random.random() < self.odds.wish:
             actions = self._wish(actor) or actions
+        self._one_of(actions)
+
+    def _one_of(self, actions: list[Action]) -> None:
+        """One of these happens, or fails, or nothing does."""
         if actions:
-            self._apply(self._detailed(self._random.choice(actions)))
-        else:
-            self._steps += 1
+            action = self._random.choice(actions)
+            if action.kind not in RELIEFS or self._random.random() < self.odds.relief:
+                self._apply(self._spoilt(action) or self._detailed(action))
+                return
+        self._steps += 1
+
+    def _without_wishes(self, actors: list[str]) -> None:
+        """Somebody does what there is to do, and when there is nothing, another cut is due."""
+        self._random.shuffle(actors)
+        actions = next((actions for actor in actors if (actions := self.world.enabled(actor))), None)
+        self._one_of(actions or [Action(HEADQUARTERS, "interval")])
 
     def _wish(self, actor: str) -> list[Action]:
         """What an application wants to do next: one kind of thing, mostly to pay."""
@@ -204,12 +176,24 @@ class Schedule:
             (odds.join, self._join),
             (odds.leave, self._leave),
             (odds.lose_control, self._lose_control),
+            *((getattr(odds, name), functools.partial(self._any, name.replace("_", " "))) for name in STORMY),
         )
         for chance, fault in faults:
             if dice < chance:
                 return fault
             dice -= chance
         return None
+
+    def _any(self, kind: str) -> Action | None:
+        possible = [action for action in self.world.faults() if action.kind == kind]
+        return self._random.choice(possible) if possible else None
+
+    def _spoilt(self, action: Action) -> Action | None:
+        """How this may fail instead, if it does."""
+        if not self.odds.spoil or action.kind not in SPOILT or self._random.random() >= self.odds.spoil:
+            return None
+        possible = [a for a in self.world.faults() if a.actor == action.actor and a.kind in SPOILT[action.kind]]
+        return self._random.choice(possible) if possible else None
 
     def _kill(self) -> Action | None:
         names = list(self.world.participants)
@@ -259,16 +243,20 @@ class Schedule:
         return Action(self._random.choice(candidates), "leave")
 
 
-def numbered(seed: int, *, processes: int = 10, steps: int = 400) -> Schedule:
+def numbered(seed: int, *, processes: int = 10, steps: int = 400, storm: bool = False) -> Schedule:
     """Schedule number ``seed`` of a series with up to ``processes`` processes, or exactly so many if more than 10.
 
-    By turns there are many faults or few, they start cold or established, and applications pay or open and close.
+    By turns there are many faults or few, they start cold or established, and applications pay or open and close. In a
+    ``storm`` everything that can fail does.
     """
     size = 2 + seed % (processes - 1) if processes <= PROCESSES_MAX else processes
     calm = seed // 2 % 2 == 1 or processes > PROCESSES_MAX
     established = seed // 4 % 2 == 1 or processes > PROCESSES_MAX
     topology = drawn(random.Random(seed), size) if established else None
-    odds = (CALM if calm else Odds()).among(size)
+    odds = CALM if calm else Odds()
+    if storm:
+        odds = dataclasses.replace(odds, **STORM)
+    odds = odds.among(size)
     if seed // 8 % 2 == 1:
         odds = dataclasses.replace(odds, wishes=FICKLE, break_connection=4 * odds.break_connection)
     return Schedule(seed=seed, processes=size, steps=steps, odds=odds, topology=topology)

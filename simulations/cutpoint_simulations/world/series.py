@@ -45,30 +45,30 @@ class Totals:
         )
 
 
-def run(seeds: Iterable[int], *, processes: int, steps: int) -> Totals:
+def run(seeds: Iterable[int], *, processes: int, steps: int, storm: bool = False) -> Totals:
     """Run the schedules with these numbers one after another."""
     totals = Totals()
     for seed in seeds:
-        totals += _run_one(seed, processes=processes, steps=steps)
+        totals += _run_one(seed, processes=processes, steps=steps, storm=storm)
     return totals
 
 
-def run_in_parallel(seeds: range, *, processes: int, steps: int, jobs: int) -> Iterator[Totals]:
+def run_in_parallel(seeds: range, *, processes: int, steps: int, jobs: int, storm: bool = False) -> Iterator[Totals]:
     """Run the schedules in ``jobs`` operating-system processes; yields the totals of each chunk as it is done."""
     size = max(1, min(CHUNK, len(seeds) // (4 * jobs)))
     chunks = [seeds[start : start + size] for start in range(0, len(seeds), size)]
     if jobs == 1:
-        yield from (run(chunk, processes=processes, steps=steps) for chunk in chunks)
+        yield from (run(chunk, processes=processes, steps=steps, storm=storm) for chunk in chunks)
         return
     with ProcessPoolExecutor(jobs) as pool:
-        futures = [pool.submit(run, chunk, processes=processes, steps=steps) for chunk in chunks]
+        futures = [pool.submit(run, chunk, processes=processes, steps=steps, storm=storm) for chunk in chunks]
         for future in as_completed(futures):
             yield future.result()
 
 
-def _run_one(seed: int, *, processes: int, steps: int) -> Totals:
+def _run_one(seed: int, *, processes: int, steps: int, storm: bool) -> Totals:
     try:
-        outcome = numbered(seed, processes=processes, steps=steps).run()
+        outcome = numbered(seed, processes=processes, steps=steps, storm=storm).run()
     except Exception as failure:  # whatever it is, it is the finding of this seed
         reason = f"{type(failure).__name__}: {failure}"
         return Totals(schedules=1, failed=1, failures=((seed, reason),))

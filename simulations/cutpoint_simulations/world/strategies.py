@@ -36,6 +36,15 @@ def odds() -> st.SearchStrategy[Odds]:
         wish=st.sampled_from([0.1, Odds.wish, 0.7]),
         unordered=st.sampled_from([0.0, Odds.unordered, 1.0]),
         hold_turn=st.sampled_from([0.0, Odds.hold_turn, 0.6]),
+        pause=st.sampled_from([0.0, 0.005]),
+        sever=st.sampled_from([0.0, 0.005]),
+        hold=st.sampled_from([0.0, 0.02]),
+        duplicate=st.sampled_from([0.0, 0.02]),
+        drop=st.sampled_from([0.0, 0.01]),
+        registry_fails=st.sampled_from([0.0, 0.005]),
+        tear=st.sampled_from([0.0, 0.01]),
+        spoil=st.sampled_from([0.0, 0.12]),
+        relief=st.sampled_from([0.1, 1.0]),
         wishes=st.sampled_from([Wishes(), FICKLE]),
     )
 

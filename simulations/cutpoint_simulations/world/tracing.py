@@ -10,16 +10,14 @@ from collections.abc import Callable
 
 from cutpoint_simulations.trace.model import Entry, Kind, Recorder, Trace
 from cutpoint_simulations.world.action import HEADQUARTERS, Action
+from cutpoint_simulations.world.faults import FAILURES
 from cutpoint_simulations.world.headquarters import Headquarters
 from cutpoint_simulations.world.history import HEAL, REST, Build, History, replay
 from cutpoint_simulations.world.participant import Participant
 from cutpoint_simulations.world.phrases import peer_of, phrase
 from cutpoint_simulations.world.world import World
 
-FAULTS = ("kill", "break", "lose control", "lose part", "deadline")
-"""Kinds of actions that a trace shows as faults."""
-
-NOTES = ("open", "close", "leave", "interval", "recover", "give up")
+NOTES = ("open", "close", "leave", "interval", "recover", "give up", "resume", "release", "mend", "registry returns")
 """Kinds of actions that a trace tells in a note."""
 
 
@@ -67,8 +65,8 @@ class Tracer:
         if action in (REST, HEAL):
             return
         self.steps += 1
-        if action.kind in (*FAULTS, *NOTES):
-            self._add(action.actor, "fault" if action.kind in FAULTS else "note", text=phrase(world, action))
+        if action.kind in FAILURES or action.kind in NOTES:
+            self._add(action.actor, "fault" if action.kind in FAILURES else "note", text=phrase(world, action))
         if action.kind == "take" and (seen := self._seen.get(action.actor)) is not None:
             seen.received = frozenset(seen.life.received)
 

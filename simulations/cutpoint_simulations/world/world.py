@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 
-from cutpoint.names import CutNumber, ProcessName
+from cutpoint.names import CutNumber
 from cutpoint.protocol import coordinator_events as told
 from cutpoint.protocol import events as was
 from cutpoint.protocol.messages import Join, Published
 from cutpoint.protocol.safeguards import Safeguards
-from cutpoint_simulations.world import offers
+from cutpoint_simulations.world import faults, offers
 from cutpoint_simulations.world.action import HEADQUARTERS, Action
 from cutpoint_simulations.world.headquarters import Durable, Headquarters
 from cutpoint_simulations.world.network import Network, Wire
-from cutpoint_simulations.world.participant import Participant
+from cutpoint_simulations.world.participant import Departure, Participant
 
 __all__ = ["HEADQUARTERS", "OPENING_BALANCE", "Action", "World"]
 
@@ -40,6 +40,7 @@ class World:
         self.gone: dict[str, None] = {}
         self.headquarters: Headquarters | None = None
         self.told: list[tuple[str, CutNumber]] = []
+        self._departed: list[Departure] = []
         self._safeguards = safeguards or Safeguards()
         self._lives = 0
         self._control = 0
@@ -64,6 +65,8 @@ class World:
         """kill -9: memory, and what was under way to and from it, is gone; its peers will notice."""
         victim = self.participants.pop(name)
         self.dead[name] = None
+        if (departure := victim.departure()) is not None:
+            self._departed.append(departure)
         for wire in self.network.of(name):
             line = wire.line_to(wire.other(name))
             line.ends = True
@@ -81,6 +84,10 @@ class World:
         for participant in self.participants.values():
             participant.control = 0
             participant.said.clear()
+
+    def departures(self) -> list[Departure]:
+        """Everybody who has left for good, whether it is still there or not."""
+        return [*self._departed, *(d for p in self.participants.values() if (d := p.departure()) is not None)]
 
     def lose_control(self, name: str) -> None:
         """The connection of a process to the coordinator breaks, and what was under way on it is lost."""
@@ -106,7 +113,7 @@ class World:
 
     def faults(self) -> list[Action]:
         """What may fail now, and who may come and go."""
-        return offers.faults(self)
+        return faults.faults(self)
 
     # ------------------------------------------------------------------------------------------------- happenings
 
@@ -122,8 +129,8 @@ class World:
         if participant is None:
             if action.kind in ("restart", "join"):
                 self.start(action.actor)
-            elif action.kind == "lose part":
-                self._lose_part(action.actor, CutNumber(action.number))
+            else:
+                faults.fail_anywhere(self, action)
             return action
         done = self._apply_at(participant, action)
         participant.core.check()
@@ -146,10 +153,12 @@ class World:
         if headquarters is None:
             if action.kind == "restart":
                 self.start_headquarters()
+            else:
+                faults.fail_at_headquarters(self, action)
             return
         match action.kind:
             case "do next":
-                headquarters.do_next()
+                headquarters.do_next(action.pick)
             case "interval":
                 headquarters.interval()
             case "deadline":
@@ -159,8 +168,8 @@ class World:
             case "recover":
                 target = CutNumber(action.number)
                 headquarters.step(told.RecoveryRequested(now=0.0, request="operator", target=target))
-            case "kill":
-                self.kill_headquarters()
+            case _:
+                faults.fail_at_headquarters(self, action)
 
     def _apply_at(self, participant: Participant, action: Action) -> Action:
         match action.kind:
@@ -188,7 +197,7 @@ class World:
             case "end turn" | "take" | "send" | "close" | "open":
                 return self._by_application(participant, action)
             case _:
-                self._fail(participant, action)
+                faults.fail_at(self, participant, action)
         return action
 
     def _by_application(self, participant: Participant, action: Action) -> Action:
@@ -210,23 +219,6 @@ class World:
             case "open":
                 return self._open(participant, action)
         return action
-
-    def _fail(self, participant: Participant, action: Action) -> None:
-        match action.kind:
-            case "kill":
-                self.kill(participant.name)
-            case "lose control":
-                self.lose_control(participant.name)
-            case "leave":
-                self.leave(participant.name)
-            case "lose part":
-                self._lose_part(participant.name, CutNumber(action.number))
-
-    def _lose_part(self, name: str, cut: CutNumber) -> None:
-        """The disk has lost what one process gave to a recovery point."""
-        for point in self.durable.published:
-            if point.cut == cut:
-                self.durable.disk.pop(point.members.get(ProcessName(name), ""), None)
 
     def _on_wire(self, participant: Participant, action: Action) -> None:
         if action.kind == "transmit":
