@@ -411,7 +411,7 @@
     const told = find("told"), story = find("story"), current = view.current;
     told.innerHTML = current < 0
       ? `<span class="place">${events.length ? "No event chosen: step with the arrow keys, or click on the diagram." : "The trace is empty."}</span>`
-      : `<span class="place">${current + 1} of ${events.length}, ${events[current].clock}</span>${escape(said(current))}`;
+      : `<span class="place">${current + 1} of ${events.length}, ${events[current].clock}</span> ${escape(said(current))}`;
     const rows = [];
     let index = nearest(Math.max(0, current), 1);
     for (let back = 0; back < STORY_BEFORE && index > 0; back++) {
