@@ -163,7 +163,8 @@ def open_file(
     if not closefd and not isinstance(file, int):
         raise ValueError("Cannot use closefd=False with file name")
     descriptor = file if isinstance(file, int) else descriptor_of(flags | os.O_CLOEXEC)
-    letters = next(letter for letter in mode if letter in _FLAGS) + "b" + ("+" if "+" in mode else "")
+    kind = next(letter for letter in mode if letter in _FLAGS)
+    letters = "rb+" if kind in "rw" and "+" in mode else f"{kind}b+" if "+" in mode else f"{kind}b"
     raw = SimulatedFile(disk, descriptor, letters, name=file, closes=closefd, lock=lock)
     try:
         with lock:

@@ -4,6 +4,8 @@ import copy
 import errno
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -373,6 +375,34 @@ def test_the_same_seed_gives_the_same_crash_on_a_copy_too(steps: list[Step], see
     assert watched.disk.crash(random.Random(seed)) == twin.crash(random.Random(seed))
     assert watched.disk.files() == twin.files()
     assert watched.disk.statistics() == twin.statistics()
+
+
+HASHED = """
+import hashlib, os, random
+from cutpoint_simulations.disk import Disk
+digest = hashlib.sha256()
+for seed in range(30):
+    disk, chance = Disk(), random.Random(seed)
+    for number in range(30):
+        names = [chance.choice("abcdef") for _ in range(2)]
+        try:
+            disk.write(disk.open(names[0], os.O_WRONLY | os.O_CREAT), chance.randbytes(700))
+            disk.rename(*names) if chance.random() < 0.5 else disk.link(*names)
+        except OSError as error:
+            digest.update(str(error).encode())
+    digest.update(repr((disk.names("/"), disk.crash(chance), disk.files(), disk.statistics())).encode())
+print(digest.hexdigest())
+"""
+
+
+def test_a_crash_does_not_depend_on_the_hash_seed() -> None:
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", HASHED], env={"PYTHONHASHSEED": str(seed)}, check=True, capture_output=True
+        ).stdout
+        for seed in range(3)
+    }
+    assert len(told) == 1
 
 
 # What the simulator asks for.
