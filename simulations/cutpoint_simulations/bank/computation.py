@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cutpoint_agents import Settings
-from cutpoint_simulations.bank.service import ACCOUNTS, OPENING, create_app
-from cutpoint_simulations.cluster import Cluster
+from cutpoint_simulations.bank.service import ACCOUNTS, OPENING, OpeningHours, create_app
+from cutpoint_simulations.cluster import Cluster, Recorded
 
 BANKS = ("vienna", "prague", "trieste")
 
@@ -17,12 +17,44 @@ AGENT = Settings(heartbeat_seconds=2.0, connect_seconds=2.0, redial_most_seconds
 """Patience that suits services which fail often."""
 
 
+PAUSE_SECONDS = 0.1
+"""About how long a bank waits from one payment to the next on each channel."""
+
+
 def declare(cluster: Cluster) -> None:
     """Each bank pays each other one."""
+    hours = OpeningHours()
     for name in BANKS:
-        peers = {peer: cluster.url(peer) for peer in BANKS if peer != name}
-        make = functools.partial(create_app, name, coordinator=cluster.coordinator_urls, peers=peers, settings=AGENT)
+        make = functools.partial(
+            create_app,
+            name,
+            coordinator=cluster.coordinator_urls,
+            peers={peer: cluster.url(peer) for peer in BANKS if peer != name},
+            pause_seconds=PAUSE_SECONDS * cluster.pace,
+            hours=hours,
+            settings=AGENT,
+        )
         cluster.service(name, make)
+    cluster.on_quiet(hours.close)
+    cluster.invariant("money", money)
+    cluster.finally_("receipts", receipts)
+
+
+def money(point: Recorded) -> str | None:
+    """In the accounts and under way there is what there was at the beginning."""
+    held = sum(holdings(states) for states in point.states.values())
+    under_way = sum(payment(message.payload) for message in point.in_flight)
+    total = ACCOUNTS * OPENING * len(point.states)
+    if held + under_way == total:
+        return None
+    return f"{held} in the accounts and {under_way} under way are {held + under_way}, not {total}"
+
+
+def receipts(point: Recorded) -> str | None:
+    """When all is quiet, every payment has been received and every receipt too."""
+    paid = sum(states["paid"] for states in point.states.values())
+    received = sum(states["receipts"] for states in point.states.values())
+    return None if paid == received else f"{paid} payments were made, {received} receipts have come"
 
 
 def holdings(states: Mapping[str, Any]) -> int:

@@ -18,18 +18,35 @@ OPENING = 100
 RETRY_SECONDS = 0.05
 
 
+class OpeningHours:
+    """Whether banks pay."""
+
+    def __init__(self) -> None:
+        self.open = True
+
+    def close(self) -> None:
+        """No bank begins another payment."""
+        self.open = False
+
+
 def create_app(
     name: str,
     *,
     coordinator: Sequence[str] | None,
     peers: Mapping[str, str],
     pause_seconds: float = 0.02,
+    hours: OpeningHours | None = None,
     settings: Settings | None = None,
 ) -> web.Application:
-    """Bank ``name``. It opens a channel to each of ``peers`` (name to URL) and pays over it, about each ``pause``."""
+    """Bank ``name``. It opens a channel to each of ``peers`` (name to URL) and pays over it, about each ``pause``.
+
+    It pays during its ``hours``, by default always; it is paid at any time.
+    """
+    hours = hours or OpeningHours()
     agent = Agent(name, coordinator=coordinator, settings=settings)
     accounts = agent.table("accounts")
     receipts = agent.value("receipts", 0)
+    payments = agent.value("paid", 0)
 
     def credit(account: int, amount: int) -> None:
         accounts[account] = accounts.get(account, OPENING) + amount
@@ -58,10 +75,13 @@ def create_app(
     async def pay(channel: Any) -> None:
         while True:
             await asyncio.sleep(agent.random.uniform(0.0, 2 * pause_seconds))
+            if not hours.open:
+                continue
             account = agent.random.randrange(ACCOUNTS)
             amount = agent.random.randint(1, max(1, accounts.get(account, OPENING) // 4))
             # No await from here to the call of send: a cut has both the debit and the payment, or neither.
             credit(account, -amount)
+            payments.value += 1
             await channel.send_json({"account": agent.random.randrange(ACCOUNTS), "amount": amount})
 
     async def receive_payments(request: web.Request) -> web.WebSocketResponse:

@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from cutpoint_simulations.cluster.cluster import RESTART_SECONDS, SERVICE_PORT, STORE, Cluster, Declare, settings
+from cutpoint_simulations.cluster.invariants import Check, InFlight, Recorded
 from cutpoint_simulations.cluster.registry import SharedRegistry
 
-__all__ = ["RESTART_SECONDS", "SERVICE_PORT", "STORE", "Cluster", "Declare", "SharedRegistry", "settings"]
+__all__ = [
+    "RESTART_SECONDS",
+    "SERVICE_PORT",
+    "STORE",
+    "Check",
+    "Cluster",
+    "Declare",
+    "InFlight",
+    "Recorded",
+    "SharedRegistry",
+    "settings",
+]

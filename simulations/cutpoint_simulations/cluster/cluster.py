@@ -29,6 +29,7 @@ from cutpoint_coordinator.client import CoordinatorClient
 from cutpoint_coordinator.opening import Opened, bind
 from cutpoint_coordinator.service import Service
 from cutpoint_coordinator.settings import DEFAULT_PORT, Address, Settings
+from cutpoint_simulations.cluster.invariants import Check, declare_check
 from cutpoint_simulations.cluster.registry import SharedRegistry
 from cutpoint_simulations.loop import Host, Simulation
 
@@ -38,6 +39,7 @@ STORE = "file:///simulated/store"
 SERVICE_PORT = 8080
 RESTART_SECONDS = 0.3
 OPERATOR = "operator"
+READER = "reader"
 
 CreateApp = Callable[[], web.Application]
 Declare = Callable[["Cluster"], None]
@@ -59,17 +61,31 @@ def settings(*, interval_seconds: float | None = 0.5, deadline_seconds: float = 
 class Cluster:
     """``coordinators``: how many there are; one leads. Services are declared, then everything is started together.
 
-    ``machine``: everything runs on one machine, with one disk, unless a service is given a machine of its own.
+    All of it is on one machine, with one disk, unless a service is given a ``machine`` of its own. ``pace`` is a wish
+    to the services that make work for others: 2 asks them to make half as much. ``invariants`` and ``finals`` are what
+    was declared with `invariant` and `finally_`.
     """
 
-    def __init__(self, simulation: Simulation, *, coordinator: Settings | None = None, coordinators: int = 1) -> None:
+    def __init__(
+        self,
+        simulation: Simulation,
+        *,
+        coordinator: Settings | None = None,
+        coordinators: int = 1,
+        pace: float = 1.0,
+    ) -> None:
         self.simulation = simulation
+        self.pace = pace
+        self.invariants: dict[str, Check] = {}
+        self.finals: dict[str, Check] = {}
+        self._quiet: list[Callable[[], object]] = []
         self.settings = coordinator or settings()
         self.registry = SharedRegistry(simulation, self.settings.computation)
         self.coordinators: dict[str, Host] = {}
         self.services: dict[str, Host] = {}
         self.apps: dict[str, web.Application] = {}
-        self.operator = simulation.host(OPERATOR)
+        self.operator = simulation.host(OPERATOR, machine=OPERATOR)
+        self._reader = simulation.host(READER)
         for number in range(1, coordinators + 1):
             name = "coordinator" if coordinators == 1 else f"coordinator{number}"
             host = simulation.host(name, restart_seconds=RESTART_SECONDS)
@@ -92,6 +108,27 @@ class Cluster:
     def program(self, name: str, main: Callable[[], Coroutine[Any, Any, Any]], *, machine: str = "machine") -> Host:
         """A process that serves nothing: ``main`` is awaited in each life."""
         return self._declare(name, main, machine)
+
+    def invariant(self, name: str, check: Check) -> None:
+        """What must hold in every recovery point: ``check`` is given it and returns a complaint, or None."""
+        declare_check(self.invariants, name, check)
+
+    def finally_(self, name: str, check: Check) -> None:
+        """What must hold at the end of a run, all faults healed: ``check`` returns a complaint, or None.
+
+        It is given the last recovery point, which was taken when nothing was under way if `on_quiet` could see to it.
+        """
+        declare_check(self.finals, name, check)
+
+    def on_quiet(self, call: Callable[[], object]) -> None:
+        """``call`` is to make the services start nothing new; what they have begun they finish."""
+        self._quiet.append(call)
+
+    def quieten(self) -> bool:
+        """Ask for quiet. Returns whether there was anybody to ask."""
+        for call in self._quiet:
+            call()
+        return bool(self._quiet)
 
     def _declare(self, name: str, main: Callable[[], Coroutine[Any, Any, Any]], machine: str) -> Host:
         if name in self.simulation.hosts:
@@ -120,7 +157,9 @@ class Cluster:
 
     def inspect(self, look: Callable[[Backend], T]) -> T:
         """Look into the store as it is at this moment; no virtual time passes."""
-        with self.simulation.running(self.operator):
+        reader = self._reader
+        reader.files = reader.disk.mount()
+        with self.simulation.running(reader):
             return look(open_backend(self.settings.store))
 
     # --------------------------------------------------------------------------------------------------- what hosts do

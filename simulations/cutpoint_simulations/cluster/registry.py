@@ -8,6 +8,7 @@ be away, and the answer to a call that was carried out may be lost.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
@@ -27,15 +28,17 @@ POLL_SECONDS = 0.05
 
 
 class SharedRegistry:
-    """``away``: how many faults keep it from answering. ``forgetful``: how often an answer is lost though all was done.
+    """``away``: how many faults keep it from answering anybody; ``cut_off``: the same for one host, by its name.
 
-    ``committed`` are called with the virtual time and the transaction, once each has been applied.
+    ``forgetful``: how often an answer is lost though all was done. ``committed`` are called with the virtual time and
+    the transaction, once each has been applied.
     """
 
     def __init__(self, simulation: Simulation, computation: str) -> None:
         self.memory = MemoryRegistry()
         self.computation = computation
         self.away = 0
+        self.cut_off: Counter[str] = Counter()
         self.forgetful = 0.0
         self.committed: list[Callable[[float, Transaction], None]] = []
         self._simulation = simulation
@@ -49,6 +52,14 @@ class SharedRegistry:
         """What the registry holds now, whether or not anybody can reach it."""
         records = _at_once(self.memory.scan(""))
         return from_records({record.key: record.value for record in records}, computation=self.computation)
+
+    def leader(self) -> Leader | None:
+        """Who leads now."""
+        return _at_once(self.memory.leader())
+
+    def answers(self, host: str) -> bool:
+        """Whether a coordinator on ``host`` can reach it."""
+        return not self.away and not self.cut_off[host]
 
     def applied(self, transaction: Transaction) -> None:
         """A transaction has been committed."""
@@ -81,8 +92,8 @@ class RegistryClient:
             if await self._shared.memory.leader() is None:
                 leadership = await self._shared.memory.campaign(candidate, ttl_seconds=ttl_seconds, address=address)
                 self._shared.renew(leadership, ttl_seconds)
+                await self._answer()  # who does not hear that it leads renews no lease
                 self._keepers.append(asyncio.create_task(self._keep(leadership, ttl_seconds)))
-                await self._answer()
                 return leadership
             await asyncio.sleep(POLL_SECONDS)
 
@@ -149,7 +160,7 @@ class RegistryClient:
     async def _call(self, patience_seconds: float | None = None) -> None:
         """What a call takes to reach the registry. Raises `RegistryError` if it is away."""
         await asyncio.sleep(self._host.chance.random() * CALL_SECONDS / 2)
-        if self._shared.away:
+        if not self._shared.answers(self._host.name):
             await asyncio.sleep(self._patience_seconds if patience_seconds is None else patience_seconds)
             raise RegistryError("The simulated registry does not answer; nothing was changed by this call.")
 

@@ -1,0 +1,54 @@
+"""What is run: services, for how long, with which faults, and what has to be true of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable
+
+from cutpoint_simulations import bank
+from cutpoint_simulations.cluster import Declare
+from cutpoint_simulations.loop import Weather
+from cutpoint_simulations.oracles import Consistency, Descent, Durability, ExactlyOnce, NoOrphan, Oracle
+
+SAFETY_SECONDS = 4.0
+PROGRESS_SECONDS = 30.0
+QUIET_SECONDS = 1.0
+
+
+def oracles() -> tuple[Oracle, ...]:
+    """The claims that hold for every computation; a run adds progress and the services' own invariants."""
+    return (Consistency(), NoOrphan(), Durability(), Descent(), ExactlyOnce())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """``declare`` puts the services on a cluster. All times are virtual seconds.
+
+    ``seconds``: the safety phase, in which faults begin. Then all is healed, and within ``progress_seconds`` a new
+    recovery point has to come and everybody has to run. At last services that can be made quiet are, for
+    ``quiet_seconds``. ``kinds``: the faults that are drawn; None: all, ``()``: none. ``pace``: see `Cluster`.
+    """
+
+    name: str
+    declare: Declare
+    seconds: float = SAFETY_SECONDS
+    progress_seconds: float = PROGRESS_SECONDS
+    quiet_seconds: float = QUIET_SECONDS
+    interval_seconds: float = 0.5
+    coordinators: int = 1
+    kinds: tuple[str, ...] | None = None
+    pace: float = 1.0
+    oracles: Callable[[], tuple[Oracle, ...]] = oracles
+
+
+def weather(chance: random.Random) -> Weather:
+    """Some networks are fast; on slow ones more is in flight, and more can be cut in pieces."""
+    latency = 10 ** chance.uniform(-4, -1.3)
+    return Weather(
+        latency_seconds=latency, jitter_seconds=latency * chance.choice((0.1, 1, 4)), split=chance.random() / 5
+    )
+
+
+BANK = Scenario(name="bank", declare=bank.declare)
+"""Three banks that pay each other."""
