@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import itertools
 import sys
 import threading
 from asyncio import events, selector_events
@@ -116,15 +117,14 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
         return scheduled[0].when() if scheduled else None
 
     def _shuffle(self, ready: deque[asyncio.Handle]) -> None:
-        """Step the ready tasks in another order; every other callback keeps its place."""
+        """Step the ready tasks in another order, but none before a callback that became ready before it."""
         handles = list(ready)
-        places = [place for place, handle in enumerate(handles) if _is_step(handle)]
-        if len(places) > 1:
-            drawn = places[:]
-            self.host.chance.shuffle(drawn)
-            ready.clear()
-            moved = dict(zip(places, drawn, strict=True))
-            ready.extend(handles[moved.get(place, place)] for place in range(len(handles)))
+        ready.clear()
+        for step, found in itertools.groupby(handles, _is_step):
+            run = list(found)
+            if step and len(run) > 1:
+                self.host.chance.shuffle(run)
+            ready.extend(run)
 
     # ---------------------------------------------------------------------------------------- what asyncio asks of it
 
