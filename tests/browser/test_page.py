@@ -14,8 +14,8 @@ from cutpoint_simulations.trace import Trace, tell, write_diagram
 from cutpoint_simulations.trace.layout import lay_out
 from tests.simulations.trace.traces import Bank, trace_of
 
-GOOD = Bank(seed=7, services=4).run(70)
-BROKEN = Bank(seed=98, services=4, deaf=True).run(64, verdict="the accounts hold 310, not 300: cut 1 has an orphan")
+GOOD = Bank(seed=2, services=4).run(70)
+BROKEN = Bank(seed=14, services=4, deaf=True).run(64, verdict="the accounts hold 310, not 300: cut 1 has an orphan")
 ELEMENTS_MAX = 2500
 
 
@@ -203,7 +203,7 @@ def test_the_first_violation_is_one_click_away(open_page: Callable[[Trace], Page
 
 def test_pointing_at_a_message_tells_both_of_its_ends(open_page: Callable[[Trace], Page]) -> None:
     page = open_page(GOOD)
-    arrow = next(arrow for arrow in lay_out(GOOD).arrows if arrow.look == "in-flight" and arrow.received is not None)
+    arrow = next(arrow for arrow in lay_out(GOOD).arrows if arrow.look == "in-flight" and not arrow.again)
     assert arrow.sent is not None
     assert arrow.received is not None
     x0, y0 = place_of_event(page, arrow.sent)

@@ -39,10 +39,10 @@ class Frame:
 
 
 def arrow_ends(frame: Frame, arrow: Arrow) -> tuple[Point, Point]:
-    """Where an arrow begins and where it ends; an end that the trace does not have is a stub's."""
+    """Where an arrow begins and where it ends; an end that is not at its process is a stub's."""
     y0, y1 = frame.y(arrow.sender), frame.y(arrow.receiver)
     reach = STUB_SHARE * frame.line_height * (1 if y1 >= y0 else -1)
-    if arrow.sent is None:
+    if arrow.sent is None or arrow.again:
         end = frame.x(arrow.received or 0), y1
         return (end[0] - STUB_X, y1 - reach), end
     start = frame.x(arrow.sent), y0

@@ -8,6 +8,8 @@ Heights and colours are the drawings' own.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import defaultdict
 from itertools import pairwise
 from math import log1p
 from statistics import median
@@ -30,7 +32,9 @@ SILENCE_MAX = 90.0
 CUT_ROOM = 10.0
 """A cut's line bends: what is next to a record keeps more distance."""
 
-Look = Literal["plain", "control", "in-flight", "orphan"]
+Look = Literal["control", "plain", "in-flight", "orphan"]
+LOOKS: tuple[Look, ...] = ("control", "plain", "in-flight", "orphan")
+"""What matters is drawn over what does not."""
 
 
 class Arrow(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +47,8 @@ class Arrow(msgspec.Struct, frozen=True, kw_only=True):
     received: int | None
     look: Look
     channel: str
+    again: bool = False
+    """It came out of a cut that the receiver went back to, where it was in flight, and not from its sender."""
 
 
 class CutLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +92,12 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     violation: int | None
     """The first entry to look at where something is wrong: the first orphan's arrival, else the last entry."""
 
+    def count(self, look: Look) -> int:
+        """How many messages look so; one that was delivered twice is one message."""
+        return len(
+            {arrow.sent if arrow.sent is not None else arrow.received for arrow in self.arrows if arrow.look == look}
+        )
+
 
 def lay_out(trace: Trace, crossings: Crossings | None = None) -> Layout:
     """Place a trace. ``crossings``, if they have been read already, must be the trace's own."""
@@ -96,7 +108,7 @@ def lay_out(trace: Trace, crossings: Crossings | None = None) -> Layout:
         xs=xs,
         lines=tuple(of_process[entry.process] for entry in trace.entries),
         width=(xs[-1] if xs else 0.0) + MARGIN,
-        arrows=tuple(arrow for message in crossings.messages for arrow in _arrows(message, crossings, of_process)),
+        arrows=_arrows(trace, crossings, of_process),
         cuts=_cut_lines(crossings),
         lives=_lives(trace, of_process),
         jumps=_jumps(trace, of_process),
@@ -128,12 +140,20 @@ def _places(trace: Trace, crossings: Crossings) -> tuple[float, ...]:
     return tuple(xs)
 
 
-def _arrows(message: Message, crossings: Crossings, of_process: dict[str, int]) -> list[Arrow]:
-    """An arrow each time that it was received, one if it never was; none if the other end has no line."""
-    if message.sender not in of_process or message.receiver not in of_process:
-        return []
-    ends: tuple[int | None, ...] = message.received or (None,)
-    return [
+def _arrows(trace: Trace, crossings: Crossings, of_process: dict[str, int]) -> tuple[Arrow, ...]:
+    """One for each time that a message was received, one if it never was; none if the other end has no line."""
+    restores: dict[str, list[int]] = defaultdict(list)
+    for index, entry in enumerate(trace.entries):
+        if entry.kind == "restore":
+            restores[entry.process].append(index)
+
+    def again(message: Message, received: int | None) -> bool:
+        back = bisect_left(restores[message.receiver], received) if received is not None else 0
+        restored = restores[message.receiver][back - 1] if back else -1
+        cut = trace.entries[restored].cut if message.sent is not None and message.sent < restored else 0
+        return any(crossings.cuts[index].cut == cut for index in message.in_flight)
+
+    return tuple(
         Arrow(
             sender=of_process[message.sender],
             receiver=of_process[message.receiver],
@@ -141,9 +161,12 @@ def _arrows(message: Message, crossings: Crossings, of_process: dict[str, int]) 
             received=received,
             look=_look(message, crossings),
             channel=message.channel,
+            again=again(message, received),
         )
-        for received in ends
-    ]
+        for message in crossings.messages
+        if message.sender in of_process and message.receiver in of_process
+        for received in (message.received or (None,))
+    )
 
 
 def _look(message: Message, crossings: Crossings) -> Look:

@@ -75,11 +75,14 @@
     !view.hidden.has(arrow.sender) && !view.hidden.has(arrow.receiver) &&
     (!view.channel || arrow.channel === view.channel) && (view.control || arrow.look !== "control");
 
-  // The two ends of an arrow; an end that the trace does not have is a stub's.
+  // Where an arrow begins in the picture: what comes out of a cut again begins where it arrives.
+  const beginning = (arrow) => (arrow.again ? null : arrow.sent);
+
+  // The two ends of an arrow; an end that is not at its process is a stub's.
   function ends(arrow) {
     const y0 = Y(arrow.sender), y1 = Y(arrow.receiver);
     const reach = geometry.stub_share * frame.lineHeight * (y1 >= y0 ? 1 : -1);
-    if (arrow.sent === null) {
+    if (beginning(arrow) === null) {
       const x = X(arrow.received);
       return [x - geometry.stub_x, y1 - reach, x, y1];
     }
@@ -223,14 +226,14 @@
     for (const [at, [arrow, place]] of inView.entries()) {
       if (at % nth && LOOKS.indexOf(arrow.look) < 2) continue;
       const [x0, y0, x1, y1] = place;
-      const sent = later(arrow.sent ?? arrow.received), received = later(arrow.received ?? arrow.sent);
+      const sent = later(beginning(arrow) ?? arrow.received), received = later(arrow.received ?? arrow.sent);
       add(`arrow ${arrow.look} ${received}`, line(place));
       if (sent !== received && y0 !== y1) {
         const share = (X(view.current) - x0) / (x1 - x0);
         add(`underway ${arrow.look}`, `M${n(x0)} ${n(y0)}L${n(x0 + share * (x1 - x0))} ${n(y0 + share * (y1 - y0))}`);
       }
       if (!fine) continue;
-      if (arrow.sent !== null) add(`dot ${sent}`, `M${n(x0)} ${n(y0)}${data.dot}`);
+      if (beginning(arrow) !== null) add(`dot ${sent}`, `M${n(x0)} ${n(y0)}${data.dot}`);
       else add(`stub ${arrow.look} ${received}`, `M${n(x0)} ${n(y0)}${data.stub}`);
       if (arrow.received !== null) add(`head ${arrow.look} ${received}`, head(place));
       else add(`stub ${arrow.look} ${sent}`, `M${n(x1)} ${n(y1)}${data.stub}`);
@@ -270,7 +273,7 @@
         const x = x0 + share * (x1 - x0) + 5, y = y0 + share * (y1 - y0) + 3;
         if (taken.some(([a, b, c]) => x < b && a < x + width && Math.abs(y - c) < 13)) continue;
         taken.push([x, x + width, y]);
-        out += `<text class="label halo ${arrow.look} ${later(arrow.sent ?? arrow.received)}" x="${n(x)}" y="${n(y)}">${escape(text)}</text>`;
+        out += `<text class="label halo ${arrow.look} ${later(beginning(arrow) ?? arrow.received)}" x="${n(x)}" y="${n(y)}">${escape(text)}</text>`;
         break;
       }
     }
@@ -339,7 +342,7 @@
     const layers = {};
     for (const arrow of arrows) {
       if (!isArrowShown(arrow)) continue;
-      const x0 = small(events[arrow.sent ?? arrow.received].x), x1 = small(events[arrow.received ?? arrow.sent].x);
+      const x0 = small(events[beginning(arrow) ?? arrow.received].x), x1 = small(events[arrow.received ?? arrow.sent].x);
       layers[arrow.look] = `${layers[arrow.look] || ""}M${n(x0)} ${y(arrow.sender)}L${n(x1)} ${y(arrow.receiver)}`;
     }
     miniature = LOOKS.map((look) => `<path class="arrow ${look}" d="${layers[look] || ""}"/>`).join("");
@@ -615,6 +618,8 @@
     view.control = event.target.checked;
     filtered();
   });
+
+  find("story").style.setProperty("--who", `${8 * Math.max(...data.processes.map((name) => name.length), 4)}px`);
 
   // ---- begin --------------------------------------------------------------------------------------------------
 

@@ -64,7 +64,6 @@ def draw_html(trace: Trace) -> str:
     """The whole page."""
     crossings = read_crossings(trace)
     layout = lay_out(trace, crossings)
-    looks = [arrow.look for arrow in layout.arrows]
     sign, look = ("✗", "ill") if trace.verdict else ("✓", "well")
     fields = {
         "heading": escape(heading(trace)),
@@ -72,8 +71,8 @@ def draw_html(trace: Trace) -> str:
         "seed": str(trace.seed),
         "entries": f"{len(trace.entries):,}",
         "messages": f"{sum(1 for message in crossings.messages if message.number):,}",
-        "in_flight": f"{looks.count('in-flight'):,}",
-        "orphans": f"{looks.count('orphan'):,}",
+        "in_flight": f"{layout.count('in-flight'):,}",
+        "orphans": f"{layout.count('orphan'):,}",
         "verdict": escape(verdict(trace)),
         "verdict_sign": sign,
         "verdict_look": look,

@@ -12,7 +12,7 @@ from html import escape
 
 from cutpoint_simulations.trace.cuts import read_crossings
 from cutpoint_simulations.trace.geometry import Frame, Shelf, arrow_ends, arrow_path, cut_path, head_path, jump_path
-from cutpoint_simulations.trace.layout import Arrow, CutLine, Layout, lay_out
+from cutpoint_simulations.trace.layout import LOOKS, Arrow, CutLine, Layout, lay_out
 from cutpoint_simulations.trace.model import Entry, Trace
 from cutpoint_simulations.trace.resources import packaged
 from cutpoint_simulations.trace.shapes import DOT, MARKS, STUB
@@ -45,10 +45,10 @@ def draw_svg(trace: Trace) -> str:
 
 def described(trace: Trace, layout: Layout) -> str:
     """What the diagram shows, for those who cannot see it."""
-    looks = [arrow.look for arrow in layout.arrows]
+    counts = {look: layout.count(look) for look in LOOKS}
     return (
         f"Space-time diagram of {len(trace.processes)} processes ({', '.join(trace.processes)}), "
-        f"{len(looks)} messages, of which {looks.count('in-flight')} in flight and {looks.count('orphan')} orphans, "
+        f"{sum(counts.values())} messages, of which {counts['in-flight']} in flight and {counts['orphan']} orphans, "
         f"and {len(layout.cuts)} cuts. Verdict: {verdict(trace)}."
     )
 
@@ -84,7 +84,7 @@ class _Drawing:
         yield from self._ticks()
         yield from self._lines()
         yield from self._jumps()
-        arrows = sorted(self.layout.arrows, key=lambda arrow: _DEPTH[arrow.look])
+        arrows = sorted(self.layout.arrows, key=lambda arrow: LOOKS.index(arrow.look))
         labels = self._labels(arrows)
         yield from (self._arrow(arrow, label) for arrow, label in zip(arrows, labels, strict=True))
         yield from self._cuts()
@@ -138,10 +138,10 @@ class _Drawing:
         parts = [
             f'<g class="message {arrow.look}"{_focusable(told) if focus else ""}><title>{escape(told)}</title>',
             f'<path class="target" d="{path}"/><path class="arrow" d="{path}"/>',
-            f'<path class="dot" d="M{x0:.1f} {y0:.1f}{DOT}"/>' if arrow.sent is not None else "",
+            f'<path class="dot" d="M{x0:.1f} {y0:.1f}{DOT}"/>' if arrow.sent is not None and not arrow.again else "",
             f'<path class="head" d="{head_path(self.frame, arrow)}"/>' if arrow.received is not None else "",
             f'<path class="stub" d="M{x1:.1f} {y1:.1f}{STUB}"/>' if arrow.received is None else "",
-            f'<path class="stub" d="M{x0:.1f} {y0:.1f}{STUB}"/>' if arrow.sent is None else "",
+            f'<path class="stub" d="M{x0:.1f} {y0:.1f}{STUB}"/>' if arrow.sent is None or arrow.again else "",
             label,
         ]
         if focus:
@@ -226,9 +226,6 @@ def _cut_told(cut: CutLine) -> str:
     reason = f": {one_line(cut.reason)}" if cut.reason else ""
     return f"{cut.label} in incarnation {cut.incarnation}{reason}; {len(cut.records)} processes recorded"
 
-
-_DEPTH = {"control": 0, "plain": 1, "in-flight": 2, "orphan": 3}
-"""What matters is drawn over what does not."""
 
 CROSSED = ("in-flight", "orphan")
 ARROWS_LEGEND = (("plain", "message"), ("in-flight", "in flight"), ("orphan", "orphan"), ("control", "control"))

@@ -10,6 +10,9 @@ from collections import defaultdict
 from cutpoint_simulations.trace.cuts import Crossings, Cut, Message, read_crossings
 from cutpoint_simulations.trace.model import Entry, Trace
 
+CUTS_MAX = 4
+"""Of the cuts that a message crossed so many are named."""
+
 
 def describe(trace: Trace, crossings: Crossings) -> tuple[str, ...]:
     """What each entry says, without the time and the process."""
@@ -24,8 +27,16 @@ def describe(trace: Trace, crossings: Crossings) -> tuple[str, ...]:
 
 def remarks(message: Message, cuts: tuple[Cut, ...]) -> list[str]:
     """Which cuts it crossed, and how."""
-    orphan = [f"ORPHAN of cut {cuts[index].cut}" for index in message.orphan]
-    return orphan + [f"in flight in cut {cuts[index].cut}" for index in message.in_flight]
+    orphan, in_flight = ([cuts[index].cut for index in crossed] for crossed in (message.orphan, message.in_flight))
+    return [f"{what} {_numbers(of)}" for what, of in (("ORPHAN of", orphan), ("in flight in", in_flight)) if of]
+
+
+def _numbers(cuts: list[int]) -> str:
+    """``cut 1``, ``cuts 1, 2, 3``; of many the first ones."""
+    if len(cuts) == 1:
+        return f"cut {cuts[0]}"
+    rest = f" and {len(cuts) - CUTS_MAX} more" if len(cuts) > CUTS_MAX else ""
+    return f"cuts {', '.join(map(str, cuts[:CUTS_MAX]))}{rest}"
 
 
 def tell(trace: Trace, last: int | None = None) -> str:

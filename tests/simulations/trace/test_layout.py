@@ -66,6 +66,28 @@ def test_a_message_that_is_delivered_twice_has_two_arrows() -> None:
     assert [(arrow.sent, arrow.received) for arrow in arrows] == [(0, 1), (0, 2)]
 
 
+def test_a_message_that_comes_out_of_a_cut_again_does_not_come_from_its_sender() -> None:
+    trace = trace_of(
+        *("a send m b", "a record 1", "b record 1", "b receive m a", "a restore 1 2", "b restore 1 2"),
+        *(
+            "b receive m a",
+            "b receive m a",
+            "a record 2",
+            "b record 2",
+            "a restore 2 3",
+            "b restore 2 3",
+            "b receive m a",
+        ),
+    )
+    assert [(arrow.sent, arrow.received, arrow.again) for arrow in lay_out(trace).arrows] == [
+        (0, 3, False),
+        (0, 6, True),
+        (0, 7, True),
+        (0, 12, False),
+    ]
+    assert lay_out(trace).count("in-flight") == 1
+
+
 def test_a_message_to_somebody_without_a_line_has_no_arrow() -> None:
     assert lay_out(trace_of("a send m elsewhere")).arrows == ()
 

@@ -58,3 +58,13 @@ def test_times_are_told_in_the_units_of_the_trace_and_a_payload_before_a_name() 
 
 def test_an_empty_trace_is_told() -> None:
     assert tell(trace_of()) == "small, seed 1\nno complaint\n"
+
+
+def test_the_cuts_that_a_message_crossed_are_told_together() -> None:
+    records = [f"{process} record {cut}" for cut in range(1, 7) for process in ("a", "b")]
+    said = [tell(trace_of("a send m b", *records[: 2 * cuts])).splitlines()[2] for cuts in (1, 2, 6)]
+    assert [line.split("#1), ")[1] for line in said] == [
+        "in flight in cut 1, never received",
+        "in flight in cuts 1, 2, never received",
+        "in flight in cuts 1, 2, 3, 4 and 2 more, never received",
+    ]

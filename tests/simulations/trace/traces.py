@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 
-from cutpoint_simulations.trace import Entry, Kind, Recorder, Trace
+from msgspec import structs
+
+from cutpoint_simulations.trace import Entry, Kind, Recorder, Trace, read_crossings
 
 
 def trace_of(*lines: str, processes: tuple[str, ...] = ("a", "b"), verdict: str = "") -> Trace:
@@ -126,18 +128,11 @@ class Bank:
                 continue
             if stamp > self._recorded.get(receiver, 0) and receiver in self._waiting and not self._deaf:
                 self._record(receiver, "")
-            self.recorder.append(
-                Entry(
-                    at=self._now,
-                    process=receiver,
-                    kind="receive",
-                    message=sent.message,
-                    peer=sent.process,
-                    channel=sent.channel,
-                    number=sent.number,
-                    text=sent.text,
-                )
-            )
+            self._receive(sent)
+
+    def _receive(self, sent: Entry) -> None:
+        entry = structs.replace(sent, at=self._now, process=sent.peer, kind="receive", peer=sent.process)
+        self.recorder.append(entry)
 
     def _begin(self) -> None:
         self._cut += 1
@@ -177,3 +172,12 @@ class Bank:
         self._travelling.clear()
         for process in self._names:
             self._add(process, "restore", cut=self._published, incarnation=self._incarnation)
+        self._deliver_again()
+
+    def _deliver_again(self) -> None:
+        """What was in flight in the cut is delivered first, in order, exactly once."""
+        trace = self.recorder.trace()
+        crossings = read_crossings(trace)
+        for message in crossings.messages:
+            if message.sent is not None and self._published in [crossings.cuts[each].cut for each in message.in_flight]:
+                self._receive(trace.entries[message.sent])
