@@ -1,0 +1,26 @@
+"""Is the money of `wallets` safe? Run it: pytest docs/examples/wallets/test_wallets.py"""
+
+import json
+
+from wallets import MONEY, create_purse, create_shop
+
+from cutpoint_simulations.kit import Cluster, ClusterMachine, Recorded
+
+
+def money_is_kept(point: Recorded) -> str | None:
+    """In every recovery point: what the purse has, what the till has, and what is on its way."""
+    on_its_way = sum(json.loads(message.payload)["paid"] for message in point.in_flight)
+    found = point.states["purse"]["money"] + point.states["shop"]["till"] + on_its_way
+    return None if found == MONEY else f"there is {found}, and there should be {MONEY}"
+
+
+class Wallets(ClusterMachine):
+    """A purse, a shop, and everything that may befall them."""
+
+    def declare(self, cluster: Cluster) -> None:
+        cluster.service("shop", lambda: create_shop(coordinator=cluster.coordinator_urls))
+        cluster.service("purse", lambda: create_purse(coordinator=cluster.coordinator_urls, shop=cluster.url("shop")))
+        cluster.invariant("money is kept", money_is_kept)
+
+
+TestWallets = Wallets.TestCase
