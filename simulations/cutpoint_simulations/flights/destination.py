@@ -6,6 +6,8 @@ and the miles of each aircraft, and answers every landing. Nothing here deals wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from cutpoint_agents import Agent
@@ -22,7 +24,7 @@ def create_app(
     *,
     name: str,
     landings: float = 400.0,
-    coordinator: str = "http://127.0.0.1:7420",
+    coordinator: str | Sequence[str] = "http://127.0.0.1:7420",
     agent: Host | None = None,
 ) -> web.Application:
     """The service of region ``name``, which lands at most ``landings`` flights a second."""

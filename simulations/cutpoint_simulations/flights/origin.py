@@ -49,7 +49,7 @@ def create_app(
     name: str,
     flights: Sequence[Flight],
     destinations: Mapping[str, str],
-    coordinator: str = "http://127.0.0.1:7420",
+    coordinator: str | Sequence[str] = "http://127.0.0.1:7420",
     agent: Host | None = None,
 ) -> web.Application:
     """The service of airport ``name``. ``flights`` are its own, ``destinations`` maps each region to its URL."""

@@ -1,0 +1,80 @@
+"""A recorded recovery point, read from its store and checked in full before anything is simulated.
+
+Nothing is written to that store, then or later: what a replay needs of it is copied.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+
+from cutpoint.errors import Damaged, ObjectMissing
+from cutpoint.names import CutNumber
+from cutpoint.store import Backend, Manifest, Part, list_manifests, read_manifest, read_part
+from cutpoint.store.manifests import manifest_name
+from cutpoint.store.parts import part_name
+from cutpoint_agents.clock import recorded_moment
+from cutpoint_coordinator.offline import open_store, verify_store
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecordedPoint:
+    """``url`` is that of the store. ``objects``: the bytes of everything that a recovery reads, by name."""
+
+    url: str
+    manifest: Manifest
+    parts: tuple[Part, ...]
+    objects: Mapping[str, bytes]
+
+    @property
+    def cut(self) -> CutNumber:
+        """Its number."""
+        return self.manifest.cut
+
+    @property
+    def moment(self) -> float:
+        """When it was recorded, by the clock of the process that was latest: seconds since 1970."""
+        moments = [moment for part in self.parts if (moment := recorded_moment(part.states)) is not None]
+        return max(moments, default=datetime.fromisoformat(self.manifest.created).timestamp())
+
+    @property
+    def in_flight(self) -> int:
+        """How many messages it holds."""
+        return sum(part.in_flight_messages for part in self.manifest.parts)
+
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+        return f"recovery point {self.cut} of computation {self.manifest.computation}"
+
+
+def open_point(url: str, cut: int | None) -> RecordedPoint:
+    """Read recovery point ``cut`` of the store at ``url``; None: the last one.
+
+    Raises `ConfigurationError` if there is no store, `ObjectMissing` if it has no such recovery point, and `Damaged` if
+    one byte of it is not what was written.
+    """
+    backend = open_store(url)
+    number = CutNumber(cut) if cut is not None else _last(backend)
+    (found,) = verify_store(backend, number).points
+    if not found.sound:
+        raise Damaged(
+            f"recovery point {number} of {backend.url} cannot be replayed: {found.complaints[0]}; "
+            "nothing was started; `cutpoint verify` says which ones are sound"
+        )
+    manifest = read_manifest(backend, number)
+    names = [manifest_name(number), *(part_name(part.object) for part in manifest.parts)]
+    return RecordedPoint(
+        url=backend.url,
+        manifest=manifest,
+        parts=tuple(read_part(backend, part.object) for part in manifest.parts),
+        objects={name: backend.read(name) for name in names},
+    )
+
+
+def _last(backend: Backend) -> CutNumber:
+    numbers = list_manifests(backend)
+    if not numbers:
+        raise ObjectMissing(f"there is no recovery point in {backend.url} yet; nothing was started; take a cut first")
+    return numbers[-1]
