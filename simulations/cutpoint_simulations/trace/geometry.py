@@ -1,4 +1,4 @@
-"""Paths of arrows, cuts and jumps in a frame of lines; what the SVG writes down and page.js does again at any zoom."""
+"""Paths of arrows, cuts and jumps in a frame of lines, for the SVG; page_places.js has the same for every zoom."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A trace as one HTML page that can be scrolled, zoomed, filtered and stepped; it loads nothing from anywhere.
 
 Python decides what is drawn: places, looks, cuts and words come from `cutpoint_simulations.trace.layout` and
-`cutpoint_simulations.trace.words`. The page's own script (page.js) only scales, paints what is in view, and listens.
+`cutpoint_simulations.trace.words`. The page's own script (page*.js) only scales, paints what is in view, and listens.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Geometry(msgspec.Struct, frozen=True, kw_only=True):
-    """What page.js shares with `cutpoint_simulations.trace.geometry`."""
+    """What page_places.js shares with `cutpoint_simulations.trace.geometry`."""
 
     stub_x: float = geometry.STUB_X
     stub_share: float = geometry.STUB_SHARE
@@ -80,7 +80,7 @@ def draw_html(trace: Trace) -> str:
         "unit": "virtual seconds" if trace.unit == "s" else "steps of the run",
         "legend": _legend(),
         "style": packaged("diagram.css") + packaged("page.css"),
-        "script": packaged("page.js"),
+        "script": _script(),
         "data": _inlined(_data(trace, layout, describe(trace, crossings))),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda field: fields[field[1]], packaged("page.html"))
@@ -109,6 +109,12 @@ def _data(trace: Trace, layout: Layout, words: tuple[str, ...]) -> _Data:
         violation=layout.violation,
         marks=MARKS,
     )
+
+
+def _script() -> str:
+    """The parts of the page's script, in a scope of their own."""
+    parts = "".join(packaged(name) for name in ("page_places.js", "page_paint.js", "page.js"))
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
 
 
 def _inlined(data: _Data) -> str:

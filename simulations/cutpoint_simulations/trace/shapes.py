@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-FONT = 'ui-sans-serif, system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif'
-
 
 def smooth(points: Sequence[tuple[float, float]]) -> str:
     """A smooth line through ``points`` (x, y) from top to bottom, upright at each of them."""

@@ -24,6 +24,7 @@ TICKS_APART = 150.0
 LABELS_MAX = 48
 """With more messages than this only those are labelled that crossed a cut, and with more of those none."""
 LABEL_LETTERS = 22
+JUMP_NAME_WIDTH = 84.0
 FOCUSABLE_MAX = 200
 """With more messages than this the keyboard stops only at those that crossed a cut."""
 
@@ -156,6 +157,9 @@ class _Drawing:
         labels = [""] * len(arrows)
         if sum(wanted) <= LABELS_MAX:
             shelf = Shelf()
+            for jump in self.layout.jumps:
+                _, _, (x, y) = jump_path(self.frame, jump)
+                shelf.take(x - JUMP_NAME_WIDTH, y, JUMP_NAME_WIDTH, 13)
             for index in reversed(range(len(arrows))):
                 if wanted[index]:
                     labels[index] = self._label(arrows[index], shelf)
