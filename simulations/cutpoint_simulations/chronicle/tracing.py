@@ -103,8 +103,11 @@ class Tracing:
         """Anything else that people should read."""
         self._add(process, "note", text=text)
 
-    def _add(self, process: str, kind: Kind, *, cut: int = 0, incarnation: int = 0, text: str = "") -> None:
-        entry = Entry(at=self._clock(), process=process, kind=kind, cut=cut, incarnation=incarnation, text=text)
+    def _add(
+        self, process: str, kind: Kind, *, at: float | None = None, cut: int = 0, incarnation: int = 0, text: str = ""
+    ) -> None:
+        at = self._clock() if at is None else at
+        entry = Entry(at=at, process=process, kind=kind, cut=cut, incarnation=incarnation, text=text)
         self._drafts.append(_Draft(entry))
 
     def _session(self, process: str, key: str) -> _Session:
@@ -136,11 +139,12 @@ class Tracing:
             draft.entry = msgspec.structs.replace(draft.entry, number=draft.entry.number + adopted.sent)
 
     def _recorded(self, recorded: Recorded) -> None:
-        self._add(recorded.process, "record", cut=recorded.cut, incarnation=recorded.incarnation)
+        self._add(recorded.process, "record", at=recorded.at, cut=recorded.cut, incarnation=recorded.incarnation)
 
     def _restored(self, restored: Restored) -> None:
         text = f"goes back to {f'cut {restored.cut}' if restored.cut else 'the beginning'}"
-        self._add(restored.process, "restore", cut=restored.cut, incarnation=restored.incarnation, text=text)
+        where = restored.process
+        self._add(where, "restore", at=restored.at, cut=restored.cut, incarnation=restored.incarnation, text=text)
         self._sessions[restored.process] = {
             session.key: _Session(session.record.evidence.session, session.record.evidence.peer)
             for session in restored.sessions

@@ -48,8 +48,10 @@ class _Life:
     named: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
-    def lasts(self) -> bool:
-        return self.host.alive and self.host.life == self.number
+    def phase(self) -> str:
+        if not self.host.alive:
+            return "dead"
+        return self.core.phase if self.host.life == self.number else "absent"
 
     @property
     def now(self) -> float:
@@ -70,8 +72,8 @@ class Watch:
         self._originals: list[tuple[type, str, Any]] = []
 
     def phases(self) -> dict[str, str]:
-        """The phase of each process that lives now, ascending; ``dead`` for those whose host does not."""
-        return {name: life.core.phase if life.lasts else "dead" for name, life in sorted(self._latest.items())}
+        """The phase of each process, ascending: as its core says; ``absent`` before that, ``dead`` with its host."""
+        return {name: life.phase for name, life in sorted(self._latest.items())}
 
     def __enter__(self) -> Watch:
         for owner, name, wrapper in (

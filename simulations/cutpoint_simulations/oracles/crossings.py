@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from cutpoint.names import ProcessName, SessionName, channel_name
 from cutpoint_simulations.chronicle import Chronicle, Line
 
+Ends = dict[str, dict[str, Line]]
+"""The lines of some processes: by process, then by what `Chronicle.same` calls the session."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Crossing:
@@ -32,7 +35,7 @@ class Crossing:
         return any(line is not None and line.broken for line in (self.sent, self.taken))
 
 
-def crossings(ends: dict[str, dict[str, Line]]) -> Iterator[Crossing]:
+def crossings(ends: Ends) -> Iterator[Crossing]:
     """The channels between these processes, both ways, and those to others; ``ends`` are their lines by session.
 
     By sender, then by session, in the order of ``ends``.
@@ -49,6 +52,6 @@ def crossings(ends: dict[str, dict[str, Line]]) -> Iterator[Crossing]:
                 )
 
 
-def ends_at(chronicle: Chronicle, members: tuple[str, ...], cut: int) -> dict[str, dict[str, Line]]:
+def ends_at(chronicle: Chronicle, members: tuple[str, ...], cut: int) -> Ends:
     """The lines of every member as they were when it recorded ``cut``; one that did not has none."""
     return {name: chronicle.at_record(name, cut) or {} for name in sorted(members)}

@@ -35,12 +35,11 @@ class Descent(Oracle):
             process, cut = restored.process, restored.cut
             first, origin = self._origins.setdefault(restored.incarnation, (process, cut))
             if origin != cut:
-                complaint = (
-                    f"in incarnation {restored.incarnation} {first} goes on from cut {origin}, {process} from {cut}"
-                )
+                where = f"in incarnation {restored.incarnation}"
+                complaint = f"{where} {first} goes on from cut {origin} and {process} from cut {cut}"
             elif cut and cut not in points and cut not in chronicle.given:
                 complaint = f"{process} went back to it, and it was never published"
-            elif restored in chronicle.strays:
+            elif restored in chronicle.strays and cut in points and process in points[cut].members:
                 complaint = f"{process} went back to it and had never recorded it"
             else:
                 continue

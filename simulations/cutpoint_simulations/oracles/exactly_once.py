@@ -14,7 +14,7 @@ from cutpoint.protocol.numbers import ranges_of
 from cutpoint_simulations.chronicle import Line
 from cutpoint_simulations.chronicle.observations import shortly
 from cutpoint_simulations.oracles.case import Case
-from cutpoint_simulations.oracles.crossings import Crossing, crossings
+from cutpoint_simulations.oracles.crossings import Crossing, Ends, crossings
 from cutpoint_simulations.oracles.oracle import Oracle, Violations
 
 
@@ -34,7 +34,7 @@ class ExactlyOnce(Oracle):
         return tuple(found)
 
 
-def _standing(case: Case) -> dict[str, dict[str, Line]]:
+def _standing(case: Case) -> Ends:
     """The lines of everybody who runs in the highest incarnation that anybody runs in."""
     chronicle = case.chronicle
     running = [name for name in case.running() if name in chronicle.timelines]

@@ -10,7 +10,7 @@ from typing import ClassVar
 from cutpoint.protocol.accounting import text
 from cutpoint.protocol.numbers import ranges_of
 from cutpoint_simulations.oracles.case import Case, Published
-from cutpoint_simulations.oracles.crossings import Crossing, crossings, ends_at
+from cutpoint_simulations.oracles.crossings import Crossing, Ends, crossings, ends_at
 from cutpoint_simulations.oracles.oracle import Oracle, Violations
 
 
@@ -38,11 +38,10 @@ class NoOrphan(Oracle):
         return tuple(found)
 
 
-def _sent(crossing: Crossing, ends: object, case: Case) -> int | None:
+def _sent(crossing: Crossing, ends: Ends, case: Case) -> int | None:
     """How much was sent inside; None where nobody watched the sender."""
     if crossing.sent is not None:
         return crossing.sent.sent_count
-    assert isinstance(ends, dict)
     if crossing.sender in ends:
         return 0
     line = case.chronicle.ever(crossing.sender, crossing.session)
