@@ -61,6 +61,8 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         return response
     except CutpointError as error:
         return fault(_of_error(error))
+    except ConnectionError:
+        raise  # whoever asked has gone, there is nobody to answer; aiohttp lets go of the connection
     except Exception:
         log.exception("%s %s failed for an unforeseen reason", request.method, request.path)
         return fault(

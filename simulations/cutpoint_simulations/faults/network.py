@@ -25,16 +25,16 @@ def _two_or_more(places: Places) -> bool:
 
 def _draw_delay(chance: random.Random, places: Places) -> Fault:
     one, other = _two(chance, places)
-    amount = round(10 ** chance.uniform(1, 3.3))
+    amount = round(10 ** chance.uniform(-2.5, 0), 3)
     return Fault(kind="delay", at=0, target=one, other=other, seconds=short_time(chance), amount=amount)
 
 
 def _delay(fault: Fault, cluster: Cluster) -> End:
-    links = [
-        cluster.simulation.network.link(*pair) for pair in ((fault.target, fault.other), (fault.other, fault.target))
-    ]
+    """``amount``: about how many seconds whatever is sent meanwhile is under way."""
+    network = cluster.simulation.network
+    links = [network.link(*pair) for pair in ((fault.target, fault.other), (fault.other, fault.target))]
     for link in links:
-        link.slowness = fault.amount
+        link.slowness = max(1.0, fault.amount / (link.latency_seconds + link.jitter_seconds / 4))
 
     def end() -> None:
         for link in links:
@@ -102,8 +102,8 @@ def _drop(fault: Fault, cluster: Cluster) -> None:
 KINDS = (
     Kind(
         name="delay",
-        about="whatever travels between two hosts takes many times as long",
-        words="between {target} and {other} everything takes {amount:g} times as long, for {seconds:g} s",
+        about="whatever travels between two hosts takes longer",
+        words="between {target} and {other} everything takes {amount:g} s, for {seconds:g} s",
         draw=_draw_delay,
         begin=_delay,
         possible=_two_or_more,
