@@ -17,18 +17,22 @@ Hypothesis found, and names a page with its space-time diagram.
 from __future__ import annotations
 
 import random
+import time
+import unittest
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeVar
 
 import aiohttp
 import hypothesis
 from hypothesis import strategies as st
+from hypothesis.control import current_build_context
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from cutpoint.errors import UsageError
 from cutpoint_simulations.cluster import Cluster
 from cutpoint_simulations.faults import Places, draw
 from cutpoint_simulations.kit.failure import SimulationFailed, fail
+from cutpoint_simulations.loop.substitution import SUBSTITUTED
 from cutpoint_simulations.runs import Scenario, Trial
 
 T = TypeVar("T")
@@ -39,9 +43,13 @@ TEST = hypothesis.settings(
     deadline=None,
     max_examples=50,
     stateful_step_count=12,
+    phases=[phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain],
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
 )
 """How long a machine looks, unless its ``TestCase.settings`` say otherwise."""
+
+SHRINK_SECONDS = 20.0
+"""How long a shorter history is looked for, once there is one that fails."""
 
 
 class ClusterMachine(RuleBasedStateMachine):
@@ -53,6 +61,7 @@ class ClusterMachine(RuleBasedStateMachine):
     kinds: ClassVar[tuple[str, ...] | None] = None
     interval_seconds: ClassVar[float] = 0.25
     coordinators: ClassVar[int] = 1
+    _failing_since: ClassVar[float | None] = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,6 +105,9 @@ class ClusterMachine(RuleBasedStateMachine):
     @initialize(seed=SEEDS)
     def begins(self, seed: int) -> None:
         """A new cluster starts."""
+        since = type(self)._failing_since
+        if since is not None and time.monotonic() - since > SHRINK_SECONDS:
+            hypothesis.assume(current_build_context().is_final)
         scenario = Scenario(
             name=type(self).__name__,
             declare=self.declare,
@@ -122,13 +134,12 @@ class ClusterMachine(RuleBasedStateMachine):
     def everything_heals(self) -> None:
         """Faults end, what is dead is started."""
         self.trial.heal()
-        self.trial.let_pass(0.5)
 
     @invariant()
     def nothing_is_wrong(self) -> None:
         """What the oracles and your invariants have said so far."""
         if self._trial is not None and self._trial.violations:
-            self._fail()
+            self._fail(self._trial)
 
     def teardown(self) -> None:
         """Heal, demand progress, judge the end, and let go of everything."""
@@ -139,17 +150,35 @@ class ClusterMachine(RuleBasedStateMachine):
             if not self._failed:
                 trial.finish()
                 if trial.violations:
-                    fail(trial)
+                    self._fail(trial)
         finally:
             trial.close()
 
-    def _fail(self) -> None:
+    def _fail(self, trial: Trial) -> None:
         self._failed = True
-        fail(self.trial)
+        if type(self)._failing_since is None:
+            type(self)._failing_since = time.monotonic()
+        fail(trial)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls.TestCase.settings = TEST
+        cls.TestCase = _test_case_of(cls)  # type: ignore[assignment]
+
+
+def _test_case_of(machine: type[ClusterMachine]) -> type[unittest.TestCase]:
+    """Hypothesis's own test case, in a process that is substituted once for all examples."""
+    given: Any = RuleBasedStateMachine.__dict__["TestCase"].__get__(None, machine)
+
+    class TestCase(given):  # type: ignore[misc]
+        settings = TEST
+
+        def runTest(self) -> None:  # noqa: N802
+            machine._failing_since = None
+            with SUBSTITUTED:
+                super().runTest()
+
+    TestCase.__name__ = TestCase.__qualname__ = f"{machine.__name__}.TestCase"
+    return TestCase
 
 
 __all__ = ["TEST", "ClusterMachine", "SimulationFailed"]
