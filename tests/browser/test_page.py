@@ -192,7 +192,9 @@ def _ends(*ends: int | None) -> list[int]:
     return [end for end in ends if end is not None]
 
 
-def test_the_first_violation_is_one_click_away(open_page: Callable[[Trace], Page]) -> None:
+def test_the_first_violation_is_one_click_away(
+    open_page: Callable[[Trace], Page], keep_screenshot: Callable[[Page, str], None]
+) -> None:
     page = open_page(BROKEN)
     violation = lay_out(BROKEN).violation
     assert violation is not None
@@ -201,6 +203,7 @@ def test_the_first_violation_is_one_click_away(open_page: Callable[[Trace], Page
     assert told(page).startswith(f"{violation + 1} of ")
     assert "ORPHAN of cut" in told(page)
     assert page.locator("#diagram .arrow.orphan.lit").count() == 1
+    keep_screenshot(page, "diagram-violation.png")
     press(page, "o")
     assert "sends to" in told(page)
     page = open_page(GOOD)
@@ -275,16 +278,6 @@ def test_an_empty_trace_and_a_hostile_one_are_pages_too(open_page: Callable[[Tra
     assert hostile in told(page)
     press(page, "ArrowRight")
     assert page.locator("img, b").count() == 0
-
-
-def test_screenshots(open_page: Callable[[Trace], Page], keep_screenshot: Callable[[Page, str], None]) -> None:
-    page = open_page(BROKEN)
-    page.click("#violation")
-    settled(page)
-    keep_screenshot(page, "diagram-violation.png")
-    page = open_page(GOOD)
-    settled(page)
-    keep_screenshot(page, "diagram-page.png")
 
 
 @pytest.mark.parametrize("page", ["dark"], indirect=True)

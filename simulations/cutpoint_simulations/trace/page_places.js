@@ -33,7 +33,7 @@ function measure() {
   frame.rows = data.processes.map((_, line) => (view.hidden.has(line) ? null : shown.indexOf(line)));
   frame.left = 34 + 8.8 * Math.max(...data.processes.map((name) => name.length), 4);
   frame.width = Math.max(120, picture.clientWidth - frame.left - MARGIN_RIGHT);
-  frame.lineHeight = Math.round(Math.max(44, Math.min(84, (0.56 * window.innerHeight) / shown.length)));
+  frame.lineHeight = Math.round(Math.max(44, Math.min(112, (0.5 * window.innerHeight) / shown.length)));
   frame.height = TOP + FOOT + frame.lineHeight * shown.length;
   svg.setAttribute("viewBox", `0 0 ${picture.clientWidth} ${n(frame.height)}`);
   svg.style.height = `${frame.height}px`;
