@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 
 from cutpoint_simulations.world import verdict
-from cutpoint_simulations.world.schedule import CALM, Schedule, numbered
+from cutpoint_simulations.world.schedule import CALM, FICKLE, Odds, Schedule, numbered
 from cutpoint_simulations.world.shrinking import Shrunk, shrink
 from cutpoint_simulations.world.topology import drawn
 from cutpoint_simulations.world.verdict import Verdict
@@ -47,6 +47,17 @@ def unordered(seed: int) -> Schedule:
     topology = drawn(random.Random(seed), 4, sessions=2, unordered=1.0)
     odds = dataclasses.replace(CALM, break_connection=0.03, unordered=1.0)
     return Schedule(seed=seed, processes=4, steps=400, odds=odds, topology=topology)
+
+
+def storm(seed: int) -> Schedule:
+    """Everything fails that can."""
+    return numbered(seed, storm=True)
+
+
+def doubling(seed: int) -> Schedule:
+    """Three processes that open and close channels which keep no order, and double what is under way."""
+    odds = dataclasses.replace(Odds(), duplicate=0.1, unordered=1.0, wishes=FICKLE, break_connection=0.03)
+    return Schedule(seed=seed, processes=3, steps=300, odds=odds)
 
 
 def first_failed(ablation: Ablation) -> Schedule | None:

@@ -5,11 +5,14 @@ What is patched is the smallest thing that the safeguard is: a condition, a call
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 import pytest
 
 from cutpoint.names import CutNumber, Digest, ProcessName, Sequence
 from cutpoint.protocol import effects as ask
+from cutpoint.protocol.certificate import Certificate, Violation
 from cutpoint.protocol.channel import Incoming, Outgoing
 from cutpoint.protocol.conversation import Conversation
 from cutpoint.protocol.cut import Cut
@@ -17,11 +20,12 @@ from cutpoint.protocol.effects import Effect
 from cutpoint.protocol.events import Connection
 from cutpoint.protocol.handshake import Handshakes
 from cutpoint.protocol.ledger import Ledger
-from cutpoint.protocol.messages import Acknowledge, AnyFrame, Data, Hello, InFlight, Refused, Welcome
+from cutpoint.protocol.messages import Acknowledge, AnyFrame, Data, Hello, InFlight, PartSummary, Refused, Welcome
 from cutpoint.protocol.recording import _OpenChannel
 from cutpoint.protocol.safeguards import Safeguards
 from cutpoint.protocol.session import Session
 from cutpoint_simulations.world.participant import Disk, Participant, StoredPart
+from tests.protocol.histories import recounted
 
 
 def no_recording_of_what_arrives_late(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +139,11 @@ def an_await_in_the_record_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Participant, "persist", capture_and_persist)
 
 
+def a_doubled_hello_confirms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any frame of the initiator says that it has had the Welcome."""
+    monkeypatch.setattr(Conversation, "_has_come_twice", lambda self, session, frame: False)
+
+
 # ------------------------------------------------------------------------------------------------- the coordinator
 
 
@@ -144,6 +153,43 @@ def number_reused_after_abandon(monkeypatch: pytest.MonkeyPatch) -> None:
         return last if last in ledger.abandoned else CutNumber(last + 1)
 
     monkeypatch.setattr(Safeguards, "number_for_next_cut", number)
+
+
+def begun_before_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Safeguards, "may_begin", lambda self, ledger, cut: True)
+
+
+def any_part_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Safeguards, "accepts_part", lambda self, part, join, cut, incarnation: True)
+
+
+def nothing_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The certificate is made out for parts of which nobody has looked at a single channel."""
+    before = Safeguards.prove
+
+    def prove(
+        self: Safeguards,
+        ledger: Ledger,
+        cut: CutNumber,
+        members: tuple[ProcessName, ...],
+        released: tuple[ProcessName, ...],
+        parts: Mapping[ProcessName, PartSummary],
+    ) -> Certificate | tuple[Violation, ...]:
+        return before(self, ledger, cut, members, released, {name: recounted(part) for name, part in parts.items()})
+
+    monkeypatch.setattr(Safeguards, "prove", prove)
+
+
+def nothing_fenced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Safeguards, "next_incarnation", lambda self, ledger: ledger.computation.incarnation)
+
+
+def stopped_before_fenced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Safeguards, "may_prepare", lambda self, ledger, incarnation: True)
+
+
+def started_before_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Safeguards, "may_start", lambda self, ledger, incarnation: True)
 
 
 def published_before_durable(monkeypatch: pytest.MonkeyPatch) -> None:

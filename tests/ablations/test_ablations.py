@@ -13,7 +13,7 @@ from cutpoint_simulations.world import verdict
 from cutpoint_simulations.world.history import replay
 from cutpoint_simulations.world.telling import report
 from tests.ablations import safeguards_out as out
-from tests.ablations.ablation import Ablation, first_failed, shrunk, unordered
+from tests.ablations.ablation import Ablation, doubling, first_failed, shrunk, storm, unordered
 
 PROCESS = (
     Ablation(
@@ -123,9 +123,67 @@ PROCESS = (
         seeds=100,
         actions=18,
     ),
+    Ablation(
+        name="a Hello that comes twice confirms the Welcome",
+        ablate=out.a_doubled_hello_confirms,
+        check="progress",
+        complaint="messages up to",
+        seeds=4,
+        actions=22,
+        schedule=doubling,
+    ),
 )
 
 COORDINATOR = (
+    Ablation(
+        name="a cut begins before its number is durable",
+        ablate=out.begun_before_numbered,
+        check="invariant",
+        complaint="a cut was begun that has no number",
+        seeds=2,
+        actions=2,
+    ),
+    Ablation(
+        name="any part counts",
+        ablate=out.any_part_counts,
+        check="sound",
+        complaint="is of cut .*, not of cut",
+        seeds=20,
+        actions=20,
+        schedule=storm,
+    ),
+    Ablation(
+        name="nothing is proved",
+        ablate=out.nothing_proved,
+        check="certificate",
+        complaint="",
+        seeds=4,
+        actions=5,
+    ),
+    Ablation(
+        name="nothing is fenced",
+        ablate=out.nothing_fenced,
+        check="progress",
+        complaint="running incarnation 1",
+        seeds=4,
+        actions=5,
+    ),
+    Ablation(
+        name="stopped before the fence is durable",
+        ablate=out.stopped_before_fenced,
+        check="invariant",
+        complaint="a recovery that fences nobody",
+        seeds=4,
+        actions=3,
+    ),
+    Ablation(
+        name="started before the end of the recovery is durable",
+        ablate=out.started_before_recorded,
+        check="started",
+        complaint="runs in incarnation 2 already",
+        seeds=4,
+        actions=9,
+    ),
     Ablation(
         name="number reused after abandon",
         ablate=out.number_reused_after_abandon,

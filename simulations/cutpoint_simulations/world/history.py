@@ -126,7 +126,7 @@ class _Replay:
         else:
             self._observer.before(self._world, action)
             self._observer.after(self._world, self._world.apply(action))
-        self._oracle.judge()
+        self._oracle.judge(action)
 
 
 # ---------------------------------------------------------------------------------------------- what is still possible

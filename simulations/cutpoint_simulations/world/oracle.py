@@ -17,12 +17,14 @@ from cutpoint.names import CutNumber
 from cutpoint.protocol.consistency import recheck
 from cutpoint.protocol.ledger import RecoveryPoint
 from cutpoint.protocol.messages import SessionRecord
+from cutpoint_simulations.world.action import Action
 from cutpoint_simulations.world.headquarters import Durable, Manifest
-from cutpoint_simulations.world.participant import Departure, Disk, StoredPart
+from cutpoint_simulations.world.participant import Departure, Disk, Participant, StoredPart
 
 CHECKS: Mapping[str, str] = {
     "durable": "every part of a recovery point is on the disk, and its manifest in the store, when it is published",
     "told": "nobody is told of a recovery point that the registry does not have",
+    "started": "nobody runs in an incarnation before the registry knows that its recovery is over",
     "numbers": "the number of a cut is used once",
     "sound": "no cut is abandoned because its parts contradict each other",
     "certificate": "the certificate in the manifest holds for the evidence, and counts what the parts hold",
@@ -54,6 +56,7 @@ class _Judged(Protocol):
     """What the oracle sees of a world."""
 
     durable: Durable
+    participants: dict[str, Participant]
     opening_balance: int
     told: list[tuple[str, CutNumber]]
 
@@ -73,9 +76,11 @@ class Oracle:
         self._points: dict[CutNumber, RecoveryPoint] = {}
         self._missed: dict[CutNumber, Missed] = {}
 
-    def judge(self) -> None:
-        """Judge what is new. Violation if it is no recovery point."""
+    def judge(self, action: Action | None = None) -> None:
+        """Judge what is new, after this action. Violation if it must not be."""
         durable = self._world.durable
+        if action is not None and action.kind == "hear":
+            self._judge_start(action.actor)
         for name, cut in self._world.told[self._told :]:
             if cut not in durable.ledger().points:
                 raise Violation("told", cut, f"{name} takes it for a recovery point")
@@ -98,6 +103,14 @@ class Oracle:
                 missed=self._missed[point.cut],
             )
             self.judged += 1
+
+    def _judge_start(self, name: str) -> None:
+        computation, participant = self._world.durable.ledger().computation, self._world.participants.get(name)
+        if participant is None:
+            return
+        started, recovering = participant.core.identity.started, computation.recovering
+        if started > computation.incarnation or (recovering is not None and started >= recovering.incarnation):
+            raise Violation("started", computation.base, f"{name} runs in incarnation {started} already")
 
     def _missed_by(self, point: RecoveryPoint) -> Missed:
         """Who has left without a part, by this recovery point or one before it."""

@@ -88,7 +88,9 @@ def _wire(text: str) -> Callable[[World, Participant, Action], str]:
 
     def told(world: World, me: Participant, action: Action) -> str:
         wire = world.network.wires.get(action.number)
-        return text.format(me=me.name, peer=wire.other(me.name) if wire is not None else "nobody")
+        if wire is None:
+            return f"{me.name} finds that a connection is gone"
+        return text.format(me=me.name, peer=wire.other(me.name))
 
     return told
 

@@ -90,7 +90,7 @@ class Schedule:
         self._taken.append(action)
         self._taken[-1] = self.world.apply(action)
         self._steps += 1
-        self.oracle.judge()
+        self.oracle.judge(action)
 
     def _establish(self, topology: Topology) -> None:
         """Everybody joins, the sessions are opened, and a first cut is published while everybody pays."""

@@ -72,7 +72,7 @@ class Teller:
     def after(self, world: World, action: Action) -> None:
         """Add what came of it. Where a replay fails half-way, what was told before stays."""
         self._tracer.after(world, action)
-        if self._whole is None and action.kind == "transmit":
+        if self._whole is None and action.kind == "transmit" and action.number in world.network.wires:
             self._clause = f"{self._clause}: {frames(_on_line(world, action)[self._under_way :])}"
         what = consequences(self._heard, whole=self._whole is not None)
         self.lines[-1] = f"{self._clause}: {what}" if what else self._clause

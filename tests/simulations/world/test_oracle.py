@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from cutpoint.names import CutNumber
+from cutpoint.names import CutNumber, Incarnation
 from cutpoint.protocol.ledger import AbandonedCut
 from cutpoint.protocol.messages import InFlight
 from cutpoint_simulations.world.healing import heal, settle
@@ -60,6 +60,10 @@ def lose_the_manifest(world: World) -> None:
 
 def tell_too_early(world: World) -> None:
     world.told.append(("p", CutNumber(7)))
+
+
+def start_too_early(world: World) -> None:
+    world.participants["p"].core.identity.started = Incarnation(2)
 
 
 def publish_twice(world: World) -> None:
@@ -114,6 +118,7 @@ DAMAGES: dict[Callable[[World], None], str] = {
     lose_a_part: "durable",
     lose_the_manifest: "durable",
     tell_too_early: "told",
+    start_too_early: "started",
     publish_twice: "numbers",
     contradict: "sound",
     miscount: "certificate",
@@ -129,7 +134,7 @@ def test_each_damage_is_found_by_the_check_that_is_named_for_it(damage: Callable
     world = paid_in_mid_cut()
     damage(world)
     with pytest.raises(Violation) as found:
-        Oracle(world).judge()
+        Oracle(world).judge(Action("p", "hear"))
     assert found.value.check == DAMAGES[damage]
 
 
