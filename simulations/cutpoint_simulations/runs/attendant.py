@@ -19,7 +19,7 @@ LOOK_SECONDS = 0.4
 
 
 class Attendant:
-    """``needed`` says whether it is worth a look. ``begun_anew``: how often a recovery to the beginning was asked for."""
+    """``needed`` says whether it is worth a look. ``begun_anew``: how often it asked to go back to the beginning."""
 
     def __init__(self, cluster: Cluster, needed: Callable[[], bool]) -> None:
         self.begun_anew = 0
