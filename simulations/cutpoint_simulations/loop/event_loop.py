@@ -8,13 +8,16 @@ the tasks among those that are ready are stepped in an order of chance: no progr
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import functools
 import heapq
 import itertools
-import sys
+import math
 import threading
-from asyncio import events, selector_events
+import weakref
+from asyncio import selector_events
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,30 +27,34 @@ from cutpoint_simulations.refusal import not_simulated
 if TYPE_CHECKING:
     from cutpoint_simulations.loop.host import Host
 
+_RESOLUTION_SECONDS = 1e-9
 _CANCELLED_MIN = 100
 _PRUNE_AT = 1000
+_CLOSINGS_MAX = 100
+_IMMORTAL: list[Any] = []
 
 
 class SimulatedFuture(asyncio.Future[Any]):
     """A future with a hash of its own number: a set of futures has the same order in every run."""
 
-    def __init__(self, *, loop: HostLoop) -> None:
-        super().__init__(loop=loop)
-        self.serial = loop.next_serial()
-
     def __hash__(self) -> int:
-        return self.serial
+        return _serial(self)
 
 
 class SimulatedTask(asyncio.Task[Any]):
     """A task with a hash of its own number."""
 
-    def __init__(self, coro: Coroutine[Any, Any, Any], *, loop: HostLoop, **options: Any) -> None:
-        self.serial = loop.next_serial()
-        super().__init__(coro, loop=loop, **options)
-
     def __hash__(self) -> int:
-        return self.serial
+        return _serial(self)
+
+
+def _serial(future: Any) -> int:
+    """The number that the loop gives a future when it is first asked for."""
+    try:
+        serial: int = future.simulated_serial
+    except AttributeError:
+        serial = future.simulated_serial = future.get_loop().next_serial()
+    return serial
 
 
 class HostLoop(selector_events.BaseSelectorEventLoop):
@@ -63,36 +70,50 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
         self.host = host
         self._serials = 0
         self._shuffled = shuffled
-        self._tasks: list[SimulatedTask] = []
+        self._tasks: list[weakref.ref[asyncio.Task[Any]]] = []
+        self._buried: list[asyncio.Task[Any]] = []
         self._prune_at = _PRUNE_AT
+        self._names = 0
         super().__init__(selector)
         self.set_debug(False)
+        self.time = host.clock.monotonic  # type: ignore[method-assign]
         self._thread_id = threading.get_ident()
+        self.generator_hooks: tuple[Any, Any] = (self._asyncgen_firstiter_hook, self._asyncgen_finalizer_hook)  # type: ignore[attr-defined]
 
     # -------------------------------------------------------------------------------------------------------- turns
 
     def iterate(self) -> int:
-        """One turn: what the network and the clock have made ready, then every callback that is ready. How many."""
-        ready = self._ready
+        """One turn: what the network and the clock have made ready, then every callback that is ready. How many.
+
+        A life that ends in the middle has nothing ready any more.
+        """
         if self._selector.marked:
             self._process_events(self._selector.select(0))  # type: ignore[attr-defined]
-        now = self.time()
+        ready = self._ready
+        if self._scheduled:
+            self._ring(ready)
+        count = len(ready)
+        if count > 1 and self._shuffled:
+            self._shuffle(ready)
+        for _ in range(count):
+            if not ready:
+                break
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+        return count
+
+    def _ring(self, ready: deque[asyncio.Handle]) -> None:
+        """Make ready the timers that are due."""
+        due = self.time() + _RESOLUTION_SECONDS
         scheduled = self._scheduled
-        while scheduled and (scheduled[0].when() <= now or scheduled[0].cancelled()):
+        while scheduled and (scheduled[0].when() <= due or scheduled[0].cancelled()):
             timer = heapq.heappop(scheduled)
             timer._scheduled = False  # type: ignore[attr-defined]
             if timer.cancelled():
                 self._timer_cancelled_count -= 1
             else:
                 ready.append(timer)
-        count = len(ready)
-        if count > 1 and self._shuffled:
-            self._shuffle(ready)
-        for _ in range(count):
-            handle = ready.popleft()
-            if not handle.cancelled():
-                handle._run()
-        return count
 
     def mark(self, descriptor: int) -> None:
         """The socket with this descriptor may have become ready."""
@@ -103,9 +124,15 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
         """Whether something is ready that does not have to wait for time to pass."""
         return bool(self._ready or self._selector.marked)
 
-    @property
-    def next_timer(self) -> float | None:
-        """When the next timer is due, by the host's clock."""
+    def next_turn(self, not_before: float) -> float | None:
+        """The virtual time at which there will be something to do, if nothing happens before; None: never."""
+        if self._ready or self._selector.marked:
+            return not_before
+        if not self._scheduled:
+            return None
+        return max(not_before, self.host.clock.true_time(self._next_timer()))
+
+    def _next_timer(self) -> float:
         scheduled = self._scheduled
         if self._timer_cancelled_count > _CANCELLED_MIN and self._timer_cancelled_count > len(scheduled) // 2:
             for timer in scheduled:
@@ -114,7 +141,7 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
             self._scheduled = scheduled = [timer for timer in scheduled if not timer.cancelled()]
             heapq.heapify(scheduled)
             self._timer_cancelled_count = 0
-        return scheduled[0].when() if scheduled else None
+        return scheduled[0].when() if scheduled else math.inf
 
     def _shuffle(self, ready: deque[asyncio.Handle]) -> None:
         """Step the ready tasks in another order, but none before a callback that became ready before it."""
@@ -128,14 +155,18 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
 
     # ---------------------------------------------------------------------------------------- what asyncio asks of it
 
-    def time(self) -> float:
-        """Seconds by the host's steady clock."""
-        return self.host.clock.monotonic()
-
     def next_serial(self) -> int:
         """A number that no other future of this loop has."""
         self._serials += 1
         return self._serials
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """See `asyncio.loop.call_soon`."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
 
     def create_future(self) -> asyncio.Future[Any]:
         """See `asyncio.loop.create_future`."""
@@ -144,28 +175,55 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
     def create_task(  # type: ignore[override]
         self, coro: Any, *, name: str | None = None, context: Context | None = None, **rest: Any
     ) -> Any:
-        """See `asyncio.loop.create_task`."""
+        """See `asyncio.loop.create_task`. A factory of eager tasks makes simulated ones, any other what it likes."""
+        if name is None:
+            self._names += 1
+            name = f"Task-{self._names}"
         factory = self.get_task_factory()
+        if factory is not None and factory is getattr(asyncio, "eager_task_factory", None):
+            rest, factory = {"eager_start": True, **rest}, None
         if factory is not None:
-            return super().create_task(coro, name=name, context=context, **rest)
-        task = SimulatedTask(coro, loop=self, name=name or f"Task-{self._serials + 1}", context=context, **rest)
-        self._tasks.append(task)
+            task = super().create_task(coro, name=name, context=context, **rest)
+        else:
+            task = SimulatedTask(coro, loop=self, name=name, context=context, **rest)
+        self._tasks.append(weakref.ref(task))
         if len(self._tasks) > self._prune_at:
-            self._tasks = [task for task in self._tasks if not task.done()]
+            self._tasks = [reference for reference in self._tasks if (kept := reference()) and not kept.done()]
             self._prune_at = max(_PRUNE_AT, 2 * len(self._tasks))
         return task
+
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """Those that are there and not done, in the order in which they were made."""
+        return [task for reference in self._tasks if (task := reference()) is not None and not task.done()]
+
+    def failures(self) -> list[BaseException]:
+        """What tasks have failed with that nobody has asked for their results."""
+        done = [task for reference in self._tasks if (task := reference()) is not None and task.done()]
+        errors = [task.exception() for task in done if task._log_traceback]
+        return [error for error in errors if error is not None and not isinstance(error, SystemExit)]
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
         """Run ``func`` a moment later, as a thread would; nothing else happens meanwhile, other things before."""
+        if isinstance(executor, concurrent.futures.ProcessPoolExecutor):
+            self.host.refuse(not_simulated("a child process", "use a ThreadPoolExecutor, which is simulated"))
         future = self.create_future()
-        self.host.in_thread(executor, func, args, future)
+        self.host.threads.run(executor, func, args, future)
         return future
 
-    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
+    async def getaddrinfo(
+        self,
+        host: Any,
+        port: Any,
+        *,
+        family: int = 0,
+        type: int = 0,  # noqa: A002
+        proto: int = 0,
+        flags: int = 0,
+    ) -> Any:
         """Names are those of the simulated hosts."""
-        return self.host.addresses(host, port, **options)
+        return self.host.addresses(host, port, family, type, proto, flags)
 
     async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> tuple[str, str]:
         """Numbers stay numbers."""
@@ -175,7 +233,7 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
         self, sig: int, callback: Callable[..., object], *args: Any
     ) -> None:
         """Called when the host is told to stop: see `Host.terminate`."""
-        self.host.signals[int(sig)] = lambda: self.call_soon(callback, *args)
+        self.host.signals[int(sig)] = functools.partial(self.call_soon, callback, *args)
 
     def remove_signal_handler(self, sig: int) -> bool:
         """See `asyncio.loop.remove_signal_handler`."""
@@ -186,7 +244,7 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Tell the log, and remember for those who judge the run."""
-        if self.host.alive:
+        if self.host.alive and not isinstance(context.get("exception"), SystemExit):
             self.host.unhandled(context)
             super().call_exception_handler(context)
 
@@ -194,59 +252,69 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
 
     def run_forever(self) -> NoReturn:
         """Refused: the simulation runs all loops."""
-        self.host.refuse(not_simulated("an event loop run by itself", "let the simulation run it"))
+        self._refuse("an event loop run by itself", "let the simulation run it")
 
     def run_until_complete(self, future: Any) -> NoReturn:
         """Refused: the simulation runs all loops."""
-        self.host.refuse(not_simulated("an event loop run by itself", "let the simulation run it"))
+        self._refuse("an event loop run by itself", "let the simulation run it")
 
     def _make_ssl_transport(self, *_: Any, **__: Any) -> NoReturn:
-        self.host.refuse(not_simulated("TLS", "speak http:// inside a simulation"))
+        self._refuse("TLS", "speak http:// inside a simulation")
 
     async def start_tls(self, *_: Any, **__: Any) -> NoReturn:
         """Refused."""
-        self.host.refuse(not_simulated("TLS", "speak http:// inside a simulation"))
+        self._refuse("TLS", "speak http:// inside a simulation")
 
     async def create_datagram_endpoint(self, *_: Any, **__: Any) -> NoReturn:
         """Refused."""
-        self.host.refuse(not_simulated("UDP", "use TCP"))
+        self._refuse("UDP", "use TCP")
+
+    async def create_unix_server(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused."""
+        self._refuse("a Unix socket", "use TCP")
+
+    async def create_unix_connection(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused."""
+        self._refuse("a Unix socket", "use TCP")
 
     async def subprocess_exec(self, *_: Any, **__: Any) -> NoReturn:
         """Refused."""
-        self.host.refuse(not_simulated("a child process", "make it a host of its own"))
+        self._refuse("a child process", "make it a host of its own")
 
     async def subprocess_shell(self, *_: Any, **__: Any) -> NoReturn:
         """Refused."""
-        self.host.refuse(not_simulated("a child process", "make it a host of its own"))
+        self._refuse("a child process", "make it a host of its own")
 
     async def connect_read_pipe(self, *_: Any, **__: Any) -> NoReturn:
         """Refused."""
-        self.host.refuse(not_simulated("a pipe", "use TCP"))
+        self._refuse("a pipe", "use TCP")
 
     async def connect_write_pipe(self, *_: Any, **__: Any) -> NoReturn:
         """Refused."""
-        self.host.refuse(not_simulated("a pipe", "use TCP"))
+        self._refuse("a pipe", "use TCP")
+
+    def _refuse(self, what: str, instead: str) -> NoReturn:
+        self.host.refuse(not_simulated(what, instead))
 
     # ------------------------------------------------------------------------------------------------------- the end
 
-    def enter(self) -> None:
-        """Be the running loop, for tasks and asynchronous generators."""
-        events._set_running_loop(self)
-        sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)  # type: ignore[attr-defined]
+    def bury(self) -> None:
+        """Its life is over: nothing runs any more, and nothing is let go of before `discard`, while others run."""
+        self._buried = self.tasks()
+        self._ready.clear()
+        self._ready = deque()
+        self._scheduled.clear()
 
     def discard(self) -> None:
         """Close what is left of the tasks of a life that is over. It can reach nothing any more."""
         self._thread_id = None
-        self._ready.clear()
-        self._scheduled.clear()
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
+        buried, self._buried = self._buried, []
+        for task in buried:
             if not task.done():
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
-                try:
-                    task.get_coro().close()
-                except BaseException:  # it is dead: whatever it says at its end is of no interest
-                    continue
+                _close(task.get_coro())
+        self._tasks.clear()
+        self._ready.clear()
         self.close()
 
     def _check_closed(self) -> None:
@@ -259,7 +327,19 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
         """There is none."""
 
     def _write_to_self(self) -> None:
-        """There is nobody to wake: the simulation looks."""
+        """`call_soon_threadsafe` from outside of a turn."""
+        self.host.wake()
+
+
+def _close(coroutine: Any) -> None:
+    """End it where it is; what it says to that is of no interest. One that will not end is kept for ever."""
+    for _ in range(_CLOSINGS_MAX):
+        try:
+            coroutine.close()
+            return
+        except BaseException:
+            continue
+    _IMMORTAL.append(coroutine)
 
 
 def _is_step(handle: asyncio.Handle) -> bool:

@@ -7,18 +7,20 @@ all, can reach nothing any more: no socket, no disk, no other host.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import contextvars
 import random
+import signal as signals
 import socket
-import traceback
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cutpoint_simulations.loop import current
 from cutpoint_simulations.loop.clock import Clock
+from cutpoint_simulations.loop.current import running
+from cutpoint_simulations.loop.ends import HostExit, Unhandled
 from cutpoint_simulations.loop.event_loop import HostLoop
 from cutpoint_simulations.loop.network import Network
 from cutpoint_simulations.loop.selector import HostSelector, Pollable
+from cutpoint_simulations.loop.threads import Threads
 from cutpoint_simulations.refusal import NotSimulated
 
 if TYPE_CHECKING:
@@ -28,30 +30,17 @@ Main = Callable[[], Coroutine[Any, Any, Any]]
 TURN_SECONDS = 20e-6
 """The least that a turn of an event loop takes; the most is thrice that."""
 
-THREAD_SECONDS = 0.002
-"""The longest that work in a thread waits before it begins, and again before its end is heard of."""
-
-
-class HostExit(SystemExit):
-    """The process ends at once, as `os._exit` ends it."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Unhandled:
-    """What an event loop's exception handler was told."""
-
-    at: float
-    host: str
-    message: str
-    error: BaseException | None
-
-    def __str__(self) -> str:
-        told = "" if self.error is None else "".join(traceback.format_exception(self.error)).rstrip()
-        return f"{self.at:.6f} {self.host}: {self.message}\n{told}"
+_SIGINT = int(signals.SIGINT)
+_SERVICES = {"http": 80, "https": 443}
+INTERRUPTED = 130
+"""The status of a process that SIGINT has ended, as a shell sees it."""
 
 
 class Host:
     """``main`` is called at each start and awaited on the new loop; when it ends, so does the life.
+
+    A life that ends by itself, with ``main`` or by `sys.exit`, ends as under `asyncio.run`: the other tasks are
+    cancelled first and have their say.
 
     ``machine``: hosts of one machine share its disk. ``files`` is that disk as the present life sees it.
     ``restart_seconds``: how long after an end it is started again; None: never by itself.
@@ -78,20 +67,33 @@ class Host:
         self.main = main
         self.restart_seconds = restart_seconds
         self.life = 0
+        self.pid = 0
         self.alive = False
         self.reachable = True
         self.paused = False
         self.statuses: list[int] = []
         self.signals: dict[int, Callable[[], object]] = {}
         self.chance = random.Random(f"{simulation.seed}/{name}")
-        self.entropy = random.Random(f"{simulation.seed}/{name}/0")
+        self.files = self.disk.mount()
         self.loop: HostLoop | None = None
-        self._sockets: dict[int, Pollable] = {}
         self._woken_for: float | None = None
         self._wake = 0
         self._busy_until = 0.0
-        self._single: dict[int, float] = {}
-        self.files = self.disk.mount()
+        self._takes_turn = False
+        self._begin_again()
+
+    def _begin_again(self) -> None:
+        """Forget everything that a process has of its own."""
+        seed = f"{self.simulation.seed}/{self.name}/{self.life}"
+        self.entropy = random.Random(seed)
+        self.random = random.Random(f"{seed}/random")
+        self.last_uuids: dict[str, int | None] = {}
+        self.signals.clear()
+        self._context = contextvars.Context()
+        self._main_task: asyncio.Task[Any] | None = None
+        self._ending = self._interrupted = False
+        self._sockets: dict[int, Pollable] = {}
+        self.threads = Threads(self)
 
     # -------------------------------------------------------------------------------------------------- life, death
 
@@ -101,67 +103,108 @@ class Host:
         if self.alive:
             return
         self.life += 1
+        self.pid = self.simulation.next_pid()
         self.alive, self.reachable, self.paused = True, True, False
         self.files = self.disk.mount()
-        self.signals.clear()
-        self._single.clear()
-        self._sockets = {}
-        self.entropy = random.Random(f"{self.simulation.seed}/{self.name}/{self.life}")
-        self.loop = HostLoop(self, HostSelector(self._sockets.get, self.chance), shuffled=self.simulation.shuffled)
+        self._begin_again()
+        self.loop = HostLoop(self, HostSelector(self, self._sockets.get), shuffled=self.simulation.shuffled)
         self.simulation.happened("start", self, f"life {self.life}")
+        self.network.is_up(self)
         if self.main is not None:
-            self.spawn(self._live(self.main))
+            self._main_task = self.spawn(self._live(self.main))
         self.wake()
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run a coroutine on this host beside its main one."""
         assert self.loop is not None, f"{self.name} was never started"
-        previous, current.host = current.host, self
+        previous, running.host = running.host, self
         try:
-            task: asyncio.Task[Any] = self.loop.create_task(coroutine)
+            task: asyncio.Task[Any] = self.loop.create_task(coroutine, context=self._context.copy())
         finally:
-            current.host = previous
+            running.host = previous
         self.wake()
         return task
 
     async def _live(self, main: Main) -> None:
+        status = 0
         try:
             await main()
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
-            self.unhandled({"message": f"{self.name} ended with {type(error).__name__}", "exception": error})
-            raise SystemExit(1) from error
-        raise SystemExit(0)
+            status = 1
+            if not self._ending:
+                self.unhandled({"message": f"{self.name} ended with {type(error).__name__}", "exception": error})
+        self.exits(SystemExit(status))
+
+    async def _wind_up(self, status: int) -> None:
+        """What `asyncio.run` does at the end: every other task is cancelled and has its say."""
+        assert self.loop is not None
+        tasks = [task for task in self.loop.tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                self.unhandled({"message": f"an exception while {self.name} was ending", "exception": outcome})
+        await self.loop.shutdown_asyncgens()
+        raise HostExit(status)
 
     def kill(self, reason: str = "kill -9", *, power: bool = False) -> None:
         """The process is gone, between two lines. With ``power`` its machine is: see `Simulation.lose_power`."""
         if self.alive:
             self.network.died(self, politely=not power)
             self._end(reason)
-            self.reachable = not power
+        if power:
+            self.reachable = False
 
     def ended(self, status: int) -> None:
-        """The process has ended by itself."""
-        self.statuses.append(status)
-        self.kill(f"ends with status {status}")
+        """The process has ended by itself, at once."""
+        if self.alive:
+            self.statuses.append(status)
+            self._report_failures()
+            self.kill(f"ends with status {status}")
 
-    def _exited(self, end: SystemExit, life: int) -> None:
-        if self._lives(life):
-            self.ended(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
+    def exits(self, end: SystemExit) -> None:
+        """The process ends by itself: at once if it is gone already or was ending, else in good order."""
+        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        if isinstance(end, HostExit) or self._ending:
+            self.ended(INTERRUPTED if self._interrupted else status)
+        elif self.alive:
+            self._ending = True
+            self.spawn(self._wind_up(status))
 
-    def _lives(self, life: int) -> bool:
+    def lives(self, life: int) -> bool:
+        """Whether this life, of whatever number, is the present one and not over."""
         return self.alive and self.life == life
 
     def _end(self, reason: str) -> None:
         self.alive = False
         self.files.kill()
         if self.loop is not None:
+            self.loop.bury()
             self.simulation.dead_loops.append(self.loop)
         self.simulation.happened("end", self, reason)
         if self.restart_seconds is not None:
-            life = self.life
-            self.simulation.agenda.after(self.restart_seconds, lambda: self.start() if self.life == life else None)
+            self.simulation.agenda.after(self.restart_seconds, self._restart, self.life)
+
+    def _restart(self, life: int) -> None:
+        if self.life == life:
+            self.start()
+
+    def _report_failures(self) -> None:
+        """The exceptions that nobody has asked for, as `asyncio` logs them when a task is let go of."""
+        for error in self.loop.failures() if self.loop is not None else ():
+            self.unhandled({"message": "Task exception was never retrieved", "exception": error})
+
+    def is_over(self) -> None:
+        """The simulation is over, and the process with it: nobody hears of that."""
+        if self.alive:
+            assert self.loop is not None
+            self._report_failures()
+            self.alive = False
+            self.files.kill()
+            self.loop.bury()
+            self.simulation.dead_loops.append(self.loop)
 
     def pause(self) -> None:
         """SIGSTOP: it does nothing, and its connections stay open."""
@@ -170,55 +213,74 @@ class Host:
     def resume(self) -> None:
         """SIGCONT."""
         self.paused = False
+        self.threads.resume()
         self.wake()
 
     def terminate(self, signal: int = 15) -> None:
-        """SIGTERM: what the process has said it will do then; without a handler it ends."""
+        """SIGTERM: what the process has said it will do then; without a handler it ends. SIGINT cancels ``main``."""
+        if not self.alive:
+            return
         handler = self.signals.get(signal)
-        if handler is None:
-            self.kill(f"ended by signal {signal}")
-        else:
+        if handler is not None:
             handler()
-            self.wake()
+        elif signal == _SIGINT and self._main_task is not None and not self._interrupted:
+            self._interrupted = self._ending = True
+            self._main_task.cancel()
+        else:
+            self.kill(f"ended by signal {signal}")
+        self.wake()
 
     # -------------------------------------------------------------------------------------------------------- turns
 
     def wake(self) -> None:
         """Have a turn soon."""
-        self._plan(max(self.simulation.agenda.now, self._busy_until))
+        if not self._takes_turn:
+            self._plan(max(self.simulation.agenda.now, self._busy_until))
 
     def _plan(self, when: float) -> None:
         if self.alive and not self.paused and (self._woken_for is None or when < self._woken_for):
             self._woken_for = when
             self._wake += 1
-            wake, life = self._wake, self.life
-            self.simulation.agenda.at(when, lambda: self._turn(wake, life))
+            self.simulation.agenda.at(when, self._turn, self._wake)
 
-    def _turn(self, wake: int, life: int) -> None:
-        if wake != self._wake or life != self.life or not self.alive or self.paused:
-            if wake == self._wake:
-                self._woken_for = None
+    def _turn(self, wake: int) -> None:
+        """One turn of the loop, and the next ones too as long as nothing else happens before them."""
+        if wake != self._wake:
             return
         self._woken_for = None
-        loop = self.loop
-        assert loop is not None
-        count = 0
-        with self.simulation.running(self, loop):
-            try:
-                count = loop.iterate()
-            except SystemExit as end:
-                self._exited(end, life)
-        self.simulation.turned(self, count)
-        if self._lives(life):
-            self._plan_next(loop)
+        life, loop, simulation = self.life, self.loop, self.simulation
+        if not self.alive or self.paused or loop is None:
+            return
+        simulation.stage.enter(self, loop)
+        self._takes_turn = True
+        try:
+            while True:
+                simulation.turned(self.number, self._iterate(loop))
+                if not self.lives(life) or self.paused:
+                    return
+                when = loop.next_turn(self._busy_until)
+                if when is None:
+                    return
+                if not simulation.goes_on(when, self, loop):
+                    break
+                simulation.agenda.now = when
+        finally:
+            self._takes_turn = False
+            simulation.stage.leave()
+        self._plan(when)
 
-    def _plan_next(self, loop: HostLoop) -> None:
-        now = self.simulation.agenda.now
-        self._busy_until = max(self._busy_until, now + TURN_SECONDS * (1 + 2 * self.chance.random()))
-        if loop.wants_turn:
-            self._plan(self._busy_until)
-        elif (timer := loop.next_timer) is not None:
-            self._plan(max(self._busy_until, self.clock.true_time(timer)))
+    def _iterate(self, loop: HostLoop) -> int:
+        try:
+            count = loop.iterate()
+        except SystemExit as end:
+            self.exits(end)
+            count = 0
+        clock = self.clock
+        self._busy_until = self.simulation.agenda.now + TURN_SECONDS * (1 + 2 * self.chance.random())
+        if clock.slept_seconds:
+            self._busy_until += clock.slept_seconds
+            clock.slept_seconds = 0.0
+        return count
 
     def ready(self, descriptor: int) -> None:
         """The socket with this descriptor may have become ready."""
@@ -228,44 +290,9 @@ class Host:
 
     def sleeps(self, seconds: float) -> None:
         """The process does nothing else for so long: `time.sleep` in an event loop."""
-        self._busy_until = max(self._busy_until, self.simulation.agenda.now) + seconds
-
-    # ------------------------------------------------------------------------------------------------------ threads
-
-    def in_thread(self, executor: Any, func: Callable[..., Any], args: tuple[Any, ...], future: Any) -> None:
-        """Run ``func`` a moment later and give ``future`` what came of it, another moment later."""
-        agenda, life = self.simulation.agenda, self.life
-        begins = agenda.now + self.chance.random() ** 2 * THREAD_SECONDS
-        if getattr(executor, "_max_workers", 0) == 1:
-            begins = max(begins, self._single.get(id(executor), 0.0))
-            self._single[id(executor)] = begins + 1e-9
-        agenda.at(begins, lambda: self._in_thread(life, func, args, future))
-
-    def _in_thread(self, life: int, func: Callable[..., Any], args: tuple[Any, ...], future: Any) -> None:
-        if not self._lives(life):
-            return
-        agenda = self.simulation.agenda
-        if self.paused:
-            agenda.after(THREAD_SECONDS, lambda: self._in_thread(life, func, args, future))
-            return
-        result: Any = None
-        error: BaseException | None = None
-        with self.simulation.running(self):
-            try:
-                result = func(*args)
-            except SystemExit as end:
-                self._exited(end, life)
-                return
-            except KeyboardInterrupt:
-                raise
-            except BaseException as raised:
-                error = raised
-        agenda.after(self.chance.random() ** 2 * THREAD_SECONDS, lambda: self._heard(life, future, result, error))
-
-    def _heard(self, life: int, future: Any, result: Any, error: BaseException | None) -> None:
-        if self._lives(life) and self.loop is not None:
-            self.loop.call_soon(_settle, future, result, error)
-            self.wake()
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
+        self.clock.slept_seconds += seconds / self.clock.rate
 
     # -------------------------------------------------------------------------------------- what surrounds a process
 
@@ -273,19 +300,37 @@ class Host:
         """A socket of this life."""
         self._sockets[descriptor] = pollable
 
-    def addresses(self, host: Any, port: Any, **options: Any) -> list[Any]:
-        """As `socket.getaddrinfo`: one TCP address over IPv4. Raises `socket.gaierror` for an unknown name."""
+    def disown(self, descriptor: int, pollable: Pollable) -> None:
+        """It is closed."""
+        if self._sockets.get(descriptor) is pollable:
+            del self._sockets[descriptor]
+
+    def addresses(
+        self,
+        host: Any,
+        port: Any,
+        family: int = 0,
+        type: int = 0,  # noqa: A002
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[Any]:
+        """As `socket.getaddrinfo`: one TCP address over IPv4. Raises `socket.gaierror` for whatever there is not."""
         name = host.decode() if isinstance(host, bytes) else host
-        passive = options.get("flags", 0) & socket.AI_PASSIVE
+        number = int(port or 0) if str(port or 0).isdecimal() else _SERVICES.get(str(port))
+        if number is None:
+            raise socket.gaierror(socket.EAI_SERVICE, f"no service is called {port}")
+        if family not in (0, socket.AF_INET) or type not in (0, socket.SOCK_STREAM):
+            raise socket.gaierror(socket.EAI_FAMILY, "simulated hosts have TCP over IPv4 only")
         try:
-            ip = self.network.resolve(name or ("0.0.0.0" if passive else "127.0.0.1"), self)
+            ip = self.network.resolve(name or ("0.0.0.0" if flags & socket.AI_PASSIVE else "127.0.0.1"), self)
         except OSError as error:
             raise socket.gaierror(socket.EAI_NONAME, str(error.strerror)) from None
-        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (ip, int(port or 0)))]
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (ip, number))]
 
     def refuse(self, error: NotSimulated) -> NoReturn:
         """Something real was asked for: the run ends with ``error``, even if the program catches it."""
-        self.simulation.refused.append(error)
+        if self.alive:
+            self.simulation.refused.append(error)
         raise error
 
     def unhandled(self, context: dict[str, Any]) -> None:
@@ -301,10 +346,4 @@ class Host:
         return f"<host {self.name}, {'alive' if self.alive else 'dead'}, life {self.life}>"
 
 
-def _settle(future: Any, result: Any, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+__all__ = ["Host", "HostExit", "Main", "Unhandled"]

@@ -1,6 +1,6 @@
 """The network between simulated hosts: names and addresses, latencies, links that carry nothing, resets.
 
-All hosts share one loopback address, as processes of one machine do; each has a name and an address of its own besides.
+The hosts of one machine share its loopback address; each has a name and an address of its own besides.
 Whatever is decided by chance is drawn from the simulation's seed.
 """
 
@@ -10,8 +10,9 @@ import dataclasses
 import errno
 import os
 import random
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cutpoint_simulations.loop.agenda import Agenda
 from cutpoint_simulations.loop.sockets import Address, SimulatedSocket
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"
 SYN_RETRY_SECONDS = 1.0
+CONNECT_SECONDS_MAX = 127.0
+"""How long Linux goes on asking a machine that does not answer."""
+
 FIRST_DESCRIPTOR = 1_000_000
 FIRST_FREE_PORT = 40_000
+_NUMBERS = re.compile(r"\d+(\.\d+){3}")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -32,6 +37,7 @@ class Link:
     """How one host's bytes reach another's: at least ``latency_seconds``, up to ``jitter_seconds`` more.
 
     ``holding``: how many faults hold it at present; while any does, nothing is carried and nothing is lost.
+    ``streams``: the directions of connections on which something can still travel, by their numbers.
     """
 
     latency_seconds: float
@@ -54,7 +60,7 @@ class Weather:
 class Network:
     """All sockets and links. ``saw`` is told of everything that arrives, for the digest of the run."""
 
-    def __init__(self, agenda: Agenda, chance: random.Random, saw: Callable[[str, bytes], None]) -> None:
+    def __init__(self, agenda: Agenda, chance: random.Random, saw: Callable[[bytes], None]) -> None:
         self.weather = Weather()
         self._agenda = agenda
         self._chance = chance
@@ -64,6 +70,8 @@ class Network:
         self._names: dict[str, Host] = {}
         self._links: dict[tuple[str, str], Link] = {}
         self._listeners: dict[Address, SimulatedSocket] = {}
+        self._streams = 0
+        self._unanswered: dict[str, list[Callable[[], None]]] = {}
 
     # ------------------------------------------------------------------------------------------------------- places
 
@@ -78,9 +86,11 @@ class Network:
         if name == EVERYWHERE:
             return name
         found = self._names.get(name)
-        if found is None:
-            raise OSError(errno.ENOENT, f"no simulated host is called {name}")
-        return found.ip
+        if found is not None:
+            return found.ip
+        if _NUMBERS.fullmatch(name):
+            return name
+        raise OSError(errno.ENOENT, f"no simulated host is called {name}")
 
     def link(self, source: str, target: str) -> Link:
         """The link from one host to another, by their names."""
@@ -107,13 +117,13 @@ class Network:
             self._ports += 1
             port = self._ports
         address = (ip, port)
-        if self._served(host, address)[0] in self._listeners:
+        if _served(host, address)[0] in self._listeners:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         return address
 
     def listen(self, listener: SimulatedSocket) -> None:
         """``listener`` takes the connections to its address. Raises OSError if another does."""
-        first, *others = self._served(listener.host, listener.address)
+        first, *others = _served(listener.host, listener.address)
         if first in self._listeners:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         self._listeners[first] = listener
@@ -122,14 +132,9 @@ class Network:
 
     def stop_listening(self, listener: SimulatedSocket) -> None:
         """Nobody takes connections there any more."""
-        for place in self._served(listener.host, listener.address):
+        for place in _served(listener.host, listener.address):
             if self._listeners.get(place) is listener:
                 del self._listeners[place]
-
-    def _served(self, host: Host, address: Address) -> tuple[Address, ...]:
-        """Where a connection reaches it: the first has to be free, the loopback address goes to whoever came first."""
-        ip, port = address
-        return ((host.ip, port), (LOOPBACK, port)) if ip == EVERYWHERE else (address,)
 
     # -------------------------------------------------------------------------------------------------- connections
 
@@ -138,77 +143,99 @@ class Network:
         try:
             ip = self.resolve(client.peer[0], client.host)
         except OSError:
-            self.after_latency(client, client, lambda: client.refused(errno.EHOSTUNREACH))
+            self.after_latency(client, client, client.refused, errno.EHOSTUNREACH)
             return
         if ip == EVERYWHERE:
             ip = LOOPBACK
         client.peer = (ip, client.peer[1])
         if client.address[0] == EVERYWHERE:
             client.address = (LOOPBACK if ip == LOOPBACK else client.host.ip, client.address[1])
-        self._dial(client)
+        self._dial(client, self._agenda.now + CONNECT_SECONDS_MAX)
 
-    def _dial(self, client: SimulatedSocket) -> None:
+    def _dial(self, client: SimulatedSocket, until: float) -> None:
         if client.gone:
             return
-        listener = self._listeners.get(client.peer)
-        target = listener.host if listener is not None else self._names.get(client.peer[0], client.host)
-        if listener is None and not target.reachable:
-            self._agenda.after(SYN_RETRY_SECONDS, lambda: self._dial(client))
+        listener = self._listener(client)
+        here = client.host if client.peer[0] == LOOPBACK else None
+        target = listener.host if listener is not None else self._names.get(client.peer[0], here)
+        if target is None or (listener is None and not target.reachable):
+            if self._agenda.now >= until:
+                client.refused(errno.ETIMEDOUT)
+            else:
+                self._agenda.after(SYN_RETRY_SECONDS, self._dial, client, until)
             return
         link = self.link(client.host.name, target.name)
         if link.holding:
-            link.dialling.append(lambda: self._dial(client))
+            link.dialling.append(lambda: self._dial(client, until))
             return
-        self._agenda.after(self._latency(link), lambda: self._dialled(client))
+        self._agenda.after(client.host.clock.slept_seconds + self._latency(link), self._dialled, client, until)
 
-    def _dialled(self, client: SimulatedSocket) -> None:
+    def _dialled(self, client: SimulatedSocket, until: float) -> None:
         if client.gone:
             return
-        listener = self._listeners.get(client.peer)
+        listener = self._listener(client)
         if listener is None or listener.gone:
-            self.after_latency(client, client, lambda: client.refused(errno.ECONNREFUSED))
+            target = self._names.get(client.peer[0])
+            if target is not None and not target.reachable:
+                self._dial(client, until)
+            else:
+                self.after_latency(client, client, client.refused, errno.ECONNREFUSED)
             return
         server = SimulatedSocket(listener.host)
         server.address, server.peer = client.peer, client.address
-        forth, back = Stream(self, client, server), Stream(self, server, client)
+        forth, back = self._stream(client, server), self._stream(server, client)
         client.attach(back, forth)
         server.attach(forth, back)
         server.made()
         listener.backlog.append(server)
         listener.changed()
-        self._of(forth)[id(forth)] = forth
-        self._of(back)[id(back)] = back
         self.carry(back, ACCEPTED)
 
-    def _of(self, stream: Stream) -> dict[int, Stream]:
-        return self.link(stream.writer.host.name, stream.reader.host.name).streams
+    def _listener(self, client: SimulatedSocket) -> SimulatedSocket | None:
+        return self._listeners.get(_place(client.host, client.peer))
+
+    def _stream(self, writer: SimulatedSocket, reader: SimulatedSocket) -> Stream:
+        self._streams += 1
+        link = self.link(writer.host.name, reader.host.name)
+        stream = link.streams[self._streams] = Stream(self, link, self._streams, writer, reader)
+        return stream
 
     # --------------------------------------------------------------------------------------------------- what travels
 
-    def pieces(self, data: bytes) -> tuple[bytes, ...]:
-        """``data`` as it arrives: seldom cut in two."""
+    def carry_bytes(self, stream: Stream, data: bytes) -> None:
+        """Let ``data`` arrive; seldom in two pieces."""
         if len(data) > 1 and self._chance.random() < self.weather.split:
             at = self._chance.randrange(1, len(data))
-            return data[:at], data[at:]
-        return (data,)
+            self.carry(stream, data[:at])
+            data = data[at:]
+        self.carry(stream, data)
 
     def carry(self, stream: Stream, item: Item) -> None:
         """Let ``item`` arrive after everything that the stream was given before."""
-        link = self.link(stream.writer.host.name, stream.reader.host.name)
+        link = stream.link
         if link.holding or stream.held:
             stream.held.append(item)
+            link.streams[stream.number] = stream
             return
-        when = max(self._agenda.now + self._latency(link), stream.arrives_not_before)
-        stream.arrives_not_before = when
-        self._agenda.at(when, lambda: self._arrive(stream, item))
+        when = self._agenda.now + stream.writer.host.clock.slept_seconds + self._latency(link)
+        if when < stream.arrives_not_before:
+            when = stream.arrives_not_before
+        else:
+            stream.arrives_not_before = when
+        self._agenda.at(when, self._arrive, stream, item)
 
     def _arrive(self, stream: Stream, item: Item) -> None:
-        self._saw(stream.reader.host.name, item if isinstance(item, bytes) else item.encode())
+        self._saw(item if isinstance(item, bytes) else item.encode())
+        if item is FIN or item is RST:
+            stream.link.streams.pop(stream.number, None)
         stream.arrive(item)
 
-    def after_latency(self, source: SimulatedSocket, target: SimulatedSocket, call: Callable[[], None]) -> None:
+    def after_latency(
+        self, source: SimulatedSocket, target: SimulatedSocket, call: Callable[..., None], *arguments: Any
+    ) -> None:
         """Call after the time that something takes from one host to the other."""
-        self._agenda.after(self._latency(self.link(source.host.name, target.host.name)), call)
+        latency = self._latency(self.link(source.host.name, target.host.name))
+        self._agenda.after(source.host.clock.slept_seconds + latency, call, *arguments)
 
     def _latency(self, link: Link) -> float:
         return link.slowness * (link.latency_seconds + link.jitter_seconds * self._chance.random() ** 3)
@@ -237,16 +264,20 @@ class Network:
     def connections(self, one: str, other: str) -> tuple[Stream, ...]:
         """The directions from one host to another in which something can still travel."""
         link = self.link(one, other)
-        for key, stream in list(link.streams.items()):
-            if stream.writer.gone and stream.reader.gone:
-                del link.streams[key]
+        for number, stream in list(link.streams.items()):
+            if stream.writer.gone and stream.reader.gone and not stream.held:
+                del link.streams[number]
         return tuple(link.streams.values())
 
     def reset(self, stream: Stream) -> None:
-        """Break a connection: both ends hear of it, what was under way is lost."""
+        """Break a connection: both ends hear of it, what was under way in either direction is lost."""
         for end in (stream.writer, stream.reader):
+            for direction in (end.incoming, end.outgoing):
+                if direction is not None:
+                    direction.forget()
+                    direction.link.streams.pop(direction.number, None)
             if not end.gone:
-                end.broken()
+                end.reset_by_peer()
                 end.changed()
 
     def died(self, host: Host, *, politely: bool) -> None:
@@ -255,12 +286,46 @@ class Network:
             if listener.host is host:
                 del self._listeners[address]
         for (source, _), link in list(self._links.items()):
-            if source != host.name:
+            if source != host.name or not politely:
                 continue
             for stream in list(link.streams.values()):
-                if not stream.writer.closed and politely:
-                    unread = stream.writer.incoming is not None and stream.writer.incoming.buffer
-                    self.carry(stream, RST if unread else FIN)
+                if not stream.writer.closed and stream.writer.life == host.life:
+                    stream.writer.let_go()
+
+    def when_reachable(self, host: Host, answer: Callable[[], None]) -> None:
+        """Call ``answer`` now, or when the machine of ``host`` is up again."""
+        if host.reachable:
+            answer()
+        else:
+            self._unanswered.setdefault(host.name, []).append(answer)
+
+    def is_up(self, host: Host) -> None:
+        """``host`` has started: what its machine was sent meanwhile is answered now."""
+        for answer in self._unanswered.pop(host.name, ()):
+            answer()
+
+    def check(self) -> None:
+        """Assert the invariants of every connection."""
+        for link in self._links.values():
+            for stream in link.streams.values():
+                stream.check()
+                assert link.holding or not stream.held, "bytes are held on a link that holds nothing"
+        for listener in self._listeners.values():
+            assert not listener.gone, "a connection would be given to a socket that is gone"
+
+
+def _place(host: Host, address: Address) -> Address:
+    """An address as all hosts may know it: every machine has a loopback address of its own."""
+    ip, port = address
+    return (f"{LOOPBACK} of {host.machine}", port) if ip == LOOPBACK else address
+
+
+def _served(host: Host, address: Address) -> tuple[Address, ...]:
+    """Where a connection reaches it: the first has to be free, the loopback address goes to whoever came first."""
+    ip, port = address
+    if ip == EVERYWHERE:
+        return (host.ip, port), _place(host, (LOOPBACK, port))
+    return (_place(host, address),)
 
 
 __all__ = ["Link", "Network", "Weather"]

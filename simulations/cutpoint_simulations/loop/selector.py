@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import selectors
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cutpoint_simulations.refusal import not_simulated
+
+if TYPE_CHECKING:
+    from cutpoint_simulations.loop.host import Host
 
 Event = tuple[selectors.SelectorKey, int]
 
@@ -19,11 +23,11 @@ class Pollable(Protocol):
 
 
 class HostSelector(selectors.BaseSelector):
-    """Level-triggered, as epoll is by default. ``find`` gives the socket that has a descriptor."""
+    """Level-triggered, as epoll is by default. ``find`` gives the socket of ``host`` that has a descriptor."""
 
-    def __init__(self, find: Callable[[int], Pollable | None], chance: random.Random) -> None:
+    def __init__(self, host: Host, find: Callable[[int], Pollable | None]) -> None:
+        self._host = host
         self._find = find
-        self._chance = chance
         self._keys: dict[int, selectors.SelectorKey] = {}
         self.marked: dict[int, None] = {}
 
@@ -37,6 +41,8 @@ class HostSelector(selectors.BaseSelector):
         descriptor = _descriptor(fileobj)
         if descriptor in self._keys:
             raise KeyError(f"{fileobj!r} is already registered")
+        if self._find(descriptor) is None:
+            self._host.refuse(not_simulated(f"the descriptor {descriptor} in an event loop", "use asyncio's streams"))
         key = selectors.SelectorKey(fileobj, descriptor, events, data)
         self._keys[descriptor] = key
         self.marked[descriptor] = None
@@ -68,7 +74,7 @@ class HostSelector(selectors.BaseSelector):
             else:
                 del self.marked[descriptor]
         if len(ready) > 1:
-            self._chance.shuffle(ready)
+            self._host.chance.shuffle(ready)
         return ready
 
     def close(self) -> None:

@@ -11,11 +11,11 @@ import contextlib
 import gc
 import hashlib
 import logging
+import math
 import random
 import struct
 import sys
 import warnings
-from asyncio import events
 from collections.abc import Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any
@@ -24,20 +24,23 @@ import msgspec
 
 from cutpoint.errors import CutpointError
 from cutpoint_simulations.disk import Disk
-from cutpoint_simulations.loop import current
 from cutpoint_simulations.loop.agenda import Agenda
 from cutpoint_simulations.loop.clock import EPOCH
 from cutpoint_simulations.loop.event_loop import HostLoop
 from cutpoint_simulations.loop.host import Host, Main, Unhandled
 from cutpoint_simulations.loop.network import Network
 from cutpoint_simulations.loop.shared_chance import SharedChance
+from cutpoint_simulations.loop.stage import Stage
 from cutpoint_simulations.loop.substitution import SUBSTITUTED
 from cutpoint_simulations.refusal import NotSimulated
+
+FIRST_PID = 100
 
 TURNS_MAX = 5_000_000
 """More turns than any sensible run has: a loop that never waits is found out."""
 
 _TURN = struct.Struct("<dHI")
+_SEEN_BYTES_MAX = 1 << 16
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +78,14 @@ class Simulation:
         self._turns = self._callbacks = self._arrivals = 0
         self._collecting = True
         self._shared_chance = SharedChance()
+        self.stage = Stage()
+        self._seen = bytearray()
+        self._until = math.inf
+        self._stop: Callable[[], bool] | None = None
+        self._stop_is_ours = False
+        self._turns_max = 0
+        self._lives = 0
+        self._host_count = 0
 
     # ---------------------------------------------------------------------------------------------------- a context
 
@@ -96,10 +107,7 @@ class Simulation:
 
     def _discard(self) -> None:
         for host in self.hosts.values():
-            if host.alive:
-                host.alive = False
-                assert host.loop is not None
-                self.dead_loops.append(host.loop)
+            host.is_over()
         loops, self.dead_loops = self.dead_loops, []
         with _unheard():
             for loop in loops:
@@ -117,7 +125,7 @@ class Simulation:
         """A new host, not started; ``main`` is awaited in each of its lives. Hosts of one ``machine`` share a disk."""
         if name in self.hosts:
             raise CutpointError(f"there is a host called {name} already; give each one a name of its own")
-        number = len(self.hosts) + 1
+        self._host_count = number = self._host_count + 1
         host = Host(self, name, number=number, machine=machine, main=main, restart_seconds=restart_seconds)
         self.hosts[name] = host
         self.network.add(host)
@@ -138,63 +146,106 @@ class Simulation:
 
     def happened(self, kind: str, host: Host, text: str) -> None:
         """A host has started or ended."""
-        self._digest.update(f"{self.agenda.now!r} {kind} {host.name} {text}".encode())
+        self._see(f"{self.agenda.now!r} {kind} {host.name} {text}".encode())
         self.heard(kind, host, text)
+
+    def next_pid(self) -> int:
+        """The number of a new process."""
+        self._lives += 1
+        return FIRST_PID + self._lives
 
     # ------------------------------------------------------------------------------------------------------ running
 
     def run(self, *, until: float | None = None, stop: Callable[[], bool] | None = None) -> bool:
         """Let things happen until the virtual time ``until``, until ``stop`` says so, or until nothing is planned.
 
-        Returns whether ``stop`` said so. Raises `NotSimulated` at the first thing that was refused, and
-        `CutpointError` if the hosts go on for ever without letting time pass.
+        ``stop`` is asked after whatever has happened, and answers without doing anything. Returns whether it said so.
+        Raises `NotSimulated` at the first thing that was refused, and `CutpointError` if the hosts go on for ever
+        without letting time pass.
         """
         agenda = self.agenda
-        limit = self._turns + TURNS_MAX
-        while True:
-            if self.refused:
-                raise self.refused[0]
-            if stop is not None and stop():
-                return True
-            next_at = agenda.next_at
-            if next_at is None or (until is not None and next_at > until):
-                if until is not None:
-                    agenda.now = max(agenda.now, until)
-                return False
-            agenda.happen()
-            if self._turns > limit:
-                raise CutpointError(
-                    f"the simulated hosts took {TURNS_MAX} turns by {agenda.now:.3f} s and were not done: one of them "
-                    "goes on without waiting; run it for less time, or look for a loop that never sleeps"
-                )
+        self._until, self._stop = math.inf if until is None else until, stop
+        self._turns_max = self._turns + TURNS_MAX
+        for host in self.hosts.values():
+            if host.loop is not None and host.loop.wants_turn:
+                host.wake()
+        with self.stage:
+            while True:
+                if self.refused:
+                    raise self.refused[0]
+                if stop is not None and stop():
+                    return True
+                next_at = agenda.next_at
+                if next_at > self._until or next_at == math.inf:
+                    agenda.now = max(agenda.now, until or 0.0)
+                    return False
+                if self._turns > self._turns_max:
+                    raise CutpointError(
+                        f"the simulated hosts took {TURNS_MAX} turns by {agenda.now:.3f} s and were not done: one of "
+                        "them goes on without waiting; run it for less time, or look for a loop that never sleeps"
+                    )
+                agenda.happen()
+
+    def goes_on(self, when: float, host: Host, loop: HostLoop) -> bool:
+        """Whether a host whose next turn is at ``when`` may have it at once: nothing else happens before."""
+        if self.agenda.next_at <= when or when > self._until or self.refused or self._turns > self._turns_max:
+            return False
+        if self._stop is None:
+            return True
+        if self._stop_is_ours:
+            return not self._stop()
+        self.stage.leave()
+        try:
+            return not self._stop()
+        finally:
+            self.stage.enter(host, loop)
 
     def complete(self, coroutine: Coroutine[Any, Any, Any], *, on: Host, seconds: float = 3600.0) -> Any:
-        """Run a coroutine on a host that lives until it is done, and return its result.
+        """Run a coroutine on a host until it is done, and return its result.
 
-        Raises what it raises, and TimeoutError after ``seconds`` of virtual time.
+        Raises what it raises, TimeoutError after ``seconds`` of virtual time, and `CutpointError` if the host's life
+        ends first.
         """
-        task = on.spawn(coroutine)
-        if not self.run(until=self.agenda.now + seconds, stop=task.done):
+        task, life = on.spawn(coroutine), on.life
+        self._stop_is_ours = True
+        try:
+            done = self.run(until=self.agenda.now + seconds, stop=lambda: task.done() or not on.lives(life))
+        finally:
+            self._stop_is_ours = False
+        if not done:
             raise TimeoutError(f"{on.name} did not finish within {seconds:g} virtual seconds")
+        if not task.done():
+            raise CutpointError(f"{on.name} ended before what was to be completed on it; see `Host.statuses`")
         return task.result()
 
-    def running(self, host: Host, loop: HostLoop | None = None) -> _Running:
+    @contextlib.contextmanager
+    def running(self, host: Host, loop: HostLoop | None = None) -> Iterator[None]:
         """While this context stands, ``host`` is the one that runs, in ``loop`` or in a thread."""
-        return _Running(host, loop)
+        with Stage() as stage:
+            stage.enter(host, loop)
+            yield
 
-    def turned(self, host: Host, callbacks: int) -> None:
-        """``host`` has had a turn."""
+    def turned(self, number: int, callbacks: int) -> None:
+        """The host with this number has had a turn."""
         self._turns += 1
         self._callbacks += callbacks
-        self._digest.update(_TURN.pack(self.agenda.now, host.number, callbacks))
+        self._seen += _TURN.pack(self.agenda.now, number, callbacks)
 
-    def _arrived(self, host: str, item: bytes) -> None:
+    def _arrived(self, item: bytes) -> None:
         self._arrivals += 1
-        self._digest.update(item)
+        self._see(item)
+
+    def _see(self, item: bytes) -> None:
+        self._seen += item
+        if len(self._seen) > _SEEN_BYTES_MAX:
+            self._digest.update(self._seen)
+            self._seen.clear()
 
     @property
     def digest(self) -> str:
         """A hash of every turn and every byte that arrived, in their order."""
+        self._digest.update(self._seen)
+        self._seen.clear()
         return f"sha256:{self._digest.hexdigest()}"
 
     def statistics(self) -> Statistics:
@@ -204,9 +255,16 @@ class Simulation:
             turns=self._turns,
             callbacks=self._callbacks,
             arrivals=self._arrivals,
-            hosts=len(self.hosts),
-            lives=sum(host.life for host in self.hosts.values()),
+            hosts=self._host_count,
+            lives=self._lives,
         )
+
+    def check(self) -> None:
+        """Assert the invariants."""
+        self.agenda.check()
+        self.network.check()
+        for disk in self._disks.values():
+            disk.check()
 
 
 @contextlib.contextmanager
@@ -222,28 +280,3 @@ def _unheard() -> Iterator[None]:
     finally:
         logging.disable(disabled)
         sys.unraisablehook = hook
-
-
-class _Running:
-    """The current host, its wall clock and its loop, for a stretch; what was before comes back after it."""
-
-    __slots__ = ("_before", "_hooks", "_host", "_loop", "_loop_before")
-
-    def __init__(self, host: Host, loop: HostLoop | None) -> None:
-        self._host = host
-        self._loop = loop
-
-    def __enter__(self) -> None:
-        self._before, current.host = current.host, self._host
-        self._loop_before = events._get_running_loop()
-        self._hooks = sys.get_asyncgen_hooks()
-        SUBSTITUTED.wall_clock_shows(self._host.clock.wall())
-        if self._loop is not None:
-            self._loop.enter()
-        else:
-            events._set_running_loop(None)
-
-    def __exit__(self, *_: object) -> None:
-        current.host = self._before
-        events._set_running_loop(self._loop_before)
-        sys.set_asyncgen_hooks(*self._hooks)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Address = tuple[str, int]
 NOWHERE: Address = ("0.0.0.0", 0)
+REAL_SOCKET = socket.socket
+_NEVER_BLOCKS: int = getattr(socket, "SOCK_NONBLOCK", 0)
+_KIND_FLAGS: int = _NEVER_BLOCKS | getattr(socket, "SOCK_CLOEXEC", 0)
 
 
 class SimulatedSocket:
@@ -34,8 +37,9 @@ class SimulatedSocket:
         proto: int = 0,
         fileno: int | None = None,
     ) -> None:
-        if family not in (-1, socket.AF_INET) or (type != -1 and not type & socket.SOCK_STREAM) or fileno is not None:
-            host.refuse(not_simulated(f"a socket of family {family} and type {type}", "use TCP over IPv4"))
+        kind = type & ~_KIND_FLAGS if type != -1 else socket.SOCK_STREAM
+        if family not in (-1, socket.AF_INET) or kind != socket.SOCK_STREAM or fileno is not None:
+            host.refuse(not_simulated(f"a socket of family {family!r} and type {type!r}", "use TCP over IPv4"))
         self.host = host
         self.life = host.life
         self.family = socket.AF_INET
@@ -48,11 +52,10 @@ class SimulatedSocket:
         self.backlog: deque[SimulatedSocket] = deque()
         self.listening = False
         self.closed = False
-        self.connected = False
         self._connecting = False
         self._error = 0
         self._fd = host.network.next_descriptor()
-        self._blocking = True
+        self._blocking = type == -1 or not type & _NEVER_BLOCKS
         self._shut = False
         host.own(self._fd, self)
 
@@ -165,7 +168,7 @@ class SimulatedSocket:
 
     def made(self) -> None:
         """The other end has accepted."""
-        self._connecting, self.connected = False, True
+        self._connecting = False
 
     def refused(self, error: int) -> None:
         """The connection cannot be made."""
@@ -177,8 +180,7 @@ class SimulatedSocket:
 
     def recv(self, bytes_max: int, flags: int = 0) -> bytes:
         """What has arrived; empty at the end. Raises BlockingIOError, ConnectionResetError."""
-        self._alive()
-        self._raise_error()
+        self._usable()
         incoming = self.incoming
         if incoming is None:
             raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
@@ -197,16 +199,22 @@ class SimulatedSocket:
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Send as much as there is room for. Raises BlockingIOError, BrokenPipeError, ConnectionResetError."""
-        self._alive()
-        self._raise_error()
+        self._usable()
         outgoing = self.outgoing
         if outgoing is None or self._shut:
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
-        chunk = bytes(memoryview(data)[: outgoing.room])
-        if not chunk and len(data):
+        room = outgoing.room
+        chunk = bytes(data) if len(data) <= room else bytes(memoryview(data).cast("B")[:room])
+        if chunk:
+            outgoing.send(chunk)
+        elif len(data):
             raise self._would_block("send")
-        outgoing.send(chunk)
         return len(chunk)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send all of it, which there must be room for."""
+        if self.send(data, flags) < len(data):
+            raise self._would_block("sendall")
 
     def sendmsg(self, buffers: Iterable[Any], *_: Any) -> int:
         """Send the buffers as one."""
@@ -227,45 +235,50 @@ class SimulatedSocket:
         """Let go of it. What was sent still arrives; what was not read is lost, and then the other end hears of it."""
         if self.closed:
             return
+        lives = not self.gone
         self.closed = True
+        self.host.disown(self._fd, self)
+        if not lives:
+            return
         if self.listening:
             self.host.network.stop_listening(self)
             for accepted in self.backlog:
-                accepted.close()
-        if self.outgoing is None or self.life != self.host.life:
+                if accepted.outgoing is not None:
+                    accepted.outgoing.reset()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """What an operating system does with a connection that is closed, or whose process has ended."""
+        if self.outgoing is None:
             return
         if self.incoming is not None and self.incoming.buffer:
             self.outgoing.reset()
         elif not self._shut:
             self.outgoing.end()
 
-    def detach(self) -> NoReturn:
-        """Refused: a descriptor without its socket."""
-        self.host.refuse(not_simulated("socket.detach()", "keep the socket"))
-
     def answer_when_gone(self) -> None:
         """Bytes have come for a socket that is gone: its operating system answers with a reset."""
         if self.outgoing is not None:
             self.outgoing.reset()
 
-    def broken(self) -> None:
-        """The connection is reset: what had arrived and was not read is lost."""
+    def reset_by_peer(self) -> None:
+        """The connection is broken: what had arrived and was not read is lost."""
         self._error = errno.ECONNRESET
         self._connecting = False
+        self._shut = True
         if self.incoming is not None:
-            self.incoming.buffer.clear()
-            self.incoming.buffered = 0
-            self.incoming.ended = True
+            self.incoming.forget()
 
     def changed(self) -> None:
         """Something may be ready that was not."""
         if not self.gone:
             self.host.ready(self._fd)
 
-    def _raise_error(self) -> None:
+    def _usable(self) -> None:
+        if self.closed or self.life != self.host.life or not self.host.alive:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         if self._error:
             error, self._error = self._error, 0
-            self._shut = True
             raise OSError(error, os.strerror(error))
 
     def _alive(self) -> None:
@@ -277,6 +290,12 @@ class SimulatedSocket:
             instead = "use asyncio's streams, or setblocking(False)"
             self.host.refuse(not_simulated(f"a socket that blocks in {what}()", instead))
         return BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """What a real socket has and this one has not is refused: `recvfrom`, `makefile`, `dup` and their like."""
+        if hasattr(REAL_SOCKET, name):
+            self.host.refuse(not_simulated(f"socket.{name}()", "use asyncio's streams"))
+        raise AttributeError(f"a simulated socket has no attribute {name!r}")
 
     def __enter__(self) -> SimulatedSocket:
         return self

@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cutpoint_simulations.loop.network import Network
+    from cutpoint_simulations.loop.network import Link, Network
     from cutpoint_simulations.loop.sockets import SimulatedSocket
 
 WINDOW_BYTES = 256 * 1024
@@ -25,29 +25,37 @@ Item = bytes | str
 
 
 class Stream:
-    """From ``writer`` to ``reader``. ``held`` waits for a link that carries nothing at present."""
+    """From ``writer`` to ``reader`` over ``link``. ``held`` waits for a link that carries nothing at present.
 
-    def __init__(self, network: Network, writer: SimulatedSocket, reader: SimulatedSocket) -> None:
+    ``under_way`` bytes were sent and have not arrived, ``buffered`` have arrived and were not read. ``ended``: no more
+    will come. ``broken``: what still arrives belongs to a connection that is no more, and is lost.
+    """
+
+    def __init__(
+        self, network: Network, link: Link, number: int, writer: SimulatedSocket, reader: SimulatedSocket
+    ) -> None:
+        self.link = link
+        self.number = number
         self.writer = writer
         self.reader = reader
         self.buffer: deque[bytes] = deque()
         self.buffered = 0
+        self.under_way = 0
         self.ended = False
+        self.broken = False
         self.held: deque[Item] = deque()
         self.arrives_not_before = 0.0
-        self._under_way = 0
         self._network = network
 
     @property
     def room(self) -> int:
         """How many bytes may be sent now."""
-        return max(0, WINDOW_BYTES - self._under_way - self.buffered)
+        return WINDOW_BYTES - self.under_way - self.buffered
 
     def send(self, data: bytes) -> None:
         """Give bytes to the network; there must be room for them."""
-        self._under_way += len(data)
-        for piece in self._network.pieces(data):
-            self._network.carry(self, piece)
+        self.under_way += len(data)
+        self._network.carry_bytes(self, data)
 
     def end(self) -> None:
         """No more bytes come."""
@@ -60,33 +68,61 @@ class Stream:
     def arrive(self, item: Item) -> None:
         """What the network has carried is here."""
         reader = self.reader
-        if isinstance(item, bytes):
-            self._under_way -= len(item)
+        if self.broken:
+            return
         if reader.gone:
-            if isinstance(item, bytes):
-                reader.answer_when_gone()
+            self._arrive_where_nobody_is(item)
             return
         if isinstance(item, bytes):
+            self.under_way -= len(item)
             self.buffer.append(item)
             self.buffered += len(item)
         elif item is FIN:
             self.ended = True
         elif item is RST:
-            reader.broken()
+            reader.reset_by_peer()
         else:
             reader.made()
         reader.changed()
 
+    def _arrive_where_nobody_is(self, item: Item) -> None:
+        """The machine answers bytes with a reset; once it is up again, if it is down. Nobody ever acknowledges them."""
+        if isinstance(item, bytes):
+            self.forget()
+            self._network.when_reachable(self.reader.host, self.reader.answer_when_gone)
+
+    def forget(self) -> None:
+        """What has arrived and was not read is lost, and so is whatever comes yet."""
+        self.broken = self.ended = True
+        self.buffer.clear()
+        self.buffered = 0
+
     def read(self, bytes_max: int) -> bytes:
         """Take up to ``bytes_max`` bytes that have arrived."""
-        chunk = self.buffer.popleft()
-        if len(chunk) > bytes_max:
-            self.buffer.appendleft(chunk[bytes_max:])
-            chunk = chunk[:bytes_max]
-        while self.buffer and len(chunk) + len(self.buffer[0]) <= bytes_max:
-            chunk += self.buffer.popleft()
         had_room = self.room > 0
+        buffer = self.buffer
+        chunk = buffer.popleft()
+        if len(chunk) > bytes_max:
+            buffer.appendleft(chunk[bytes_max:])
+            chunk = chunk[:bytes_max]
+        elif buffer:
+            chunk = self._joined(chunk, bytes_max)
         self.buffered -= len(chunk)
         if not had_room:
             self._network.after_latency(self.reader, self.writer, self.writer.changed)
         return chunk
+
+    def _joined(self, chunk: bytes, bytes_max: int) -> bytes:
+        chunks, count = [chunk], len(chunk)
+        while self.buffer and count + len(self.buffer[0]) <= bytes_max:
+            chunks.append(self.buffer.popleft())
+            count += len(chunks[-1])
+        return b"".join(chunks)
+
+    def check(self) -> None:
+        """Assert the invariants."""
+        assert self.buffered == sum(map(len, self.buffer)), "bytes in the buffer that were not counted"
+        assert self.under_way >= 0, "more has arrived than was sent"
+        assert self.room >= 0, "more was sent than the window allows"
+        held = sum(len(item) for item in self.held if isinstance(item, bytes))
+        assert held <= self.under_way or self.broken, "bytes held that were not counted as sent"

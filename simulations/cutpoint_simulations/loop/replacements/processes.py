@@ -1,0 +1,87 @@
+"""What a program may know of its process and its machine, and what it may do to it."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing.process
+import os
+import platform
+import signal
+import subprocess
+from typing import Any
+
+from cutpoint_simulations.loop.host import Host, HostExit
+from cutpoint_simulations.loop.replacements.serving import Replacement, all_refused, outside, refused, served
+from cutpoint_simulations.refusal import not_simulated
+
+PROCESSORS = 4
+"""How many every simulated machine has: a program may size its pools by it."""
+
+_CHILDREN = ("fork", "forkpty", "system", "popen", "posix_spawn", "posix_spawnp", "execv", "execve")
+_WAITS = ("wait", "wait3", "wait4", "waitid", "waitpid", "waitstatus_to_exitcode")
+_PIPES = ("eventfd", "memfd_create", "openpty", "pidfd_open", "pipe", "pipe2")
+_SIGNALS = ("alarm", "pause", "pthread_kill", "pthread_sigmask", "setitimer", "set_wakeup_fd", "siginterrupt", "signal")
+_SIGNAL_WAITS = ("sigpending", "sigtimedwait", "sigwait", "sigwaitinfo")
+
+
+def replacements() -> list[Replacement]:
+    """Processes, signals, the machine."""
+    child = "make it a host of its own"
+    return [
+        served(os, "_exit", _leave),
+        served(os, "abort", lambda host: _leave(host, 128 + signal.SIGABRT)),
+        served(os, "getpid", lambda host: host.pid),
+        served(os, "getppid", lambda host: 1),
+        served(os, "cpu_count", lambda host: PROCESSORS),
+        *(served(os, name, lambda host: PROCESSORS) for name in ("process_cpu_count",) if hasattr(os, name)),
+        *_affinity(),
+        served(os, "uname", _uname),
+        served(platform, "uname", _platform),
+        served(platform, "node", lambda host: host.name),
+        served(os, "kill", _kill),
+        served(signal, "raise_signal", lambda host, number: _kill(host, host.pid, number)),
+        *all_refused(os, ("killpg",), "os.{}()", "tell the simulation to kill a host"),
+        *all_refused(os, _CHILDREN, "os.{}()", child),
+        *all_refused(os, _WAITS, "os.{}()", child),
+        *all_refused(os, _PIPES, "os.{}()", "use TCP"),
+        refused(subprocess.Popen, "__init__", "a child process", child),
+        refused(multiprocessing.process.BaseProcess, "start", "a child process", child),
+        *all_refused(signal, _SIGNALS, "signal.{}()", "use loop.add_signal_handler() or loop.call_later()"),
+        *all_refused(signal, _SIGNAL_WAITS, "signal.{}()", "use loop.add_signal_handler()"),
+        served(gc, "enable", lambda host: None),  # when it would run is not the seed's choice
+    ]
+
+
+def _leave(host: Host, status: int) -> None:
+    """It is gone before the exception is raised: no ``finally`` on its way can reach anything."""
+    host.ended(status)
+    raise HostExit(status)
+
+
+def _kill(host: Host, pid: int, number: int) -> None:
+    """A process may end itself."""
+    if pid not in (host.pid, 0):
+        host.refuse(not_simulated("os.kill() of another process", "tell the simulation to kill a host"))
+    if number == signal.SIGKILL:
+        host.kill()
+    elif number:
+        host.terminate(number)
+    if not host.alive:
+        raise HostExit(128 + number)
+
+
+def _affinity() -> list[Replacement]:
+    if not hasattr(os, "sched_getaffinity"):
+        return []
+    return [served(os, "sched_getaffinity", lambda host, pid: set(range(PROCESSORS)))]
+
+
+def _uname(host: Host) -> os.uname_result:
+    with outside():
+        real = os.uname()
+    return os.uname_result((real.sysname, host.name, real.release, real.version, real.machine))
+
+
+def _platform(host: Host) -> Any:
+    with outside():
+        return platform.uname()._replace(node=host.name)
