@@ -5,6 +5,7 @@ All of them, and longer series, run with ``python -m cutpoint_simulations.world`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from cutpoint_simulations.world.__main__ import main
 from cutpoint_simulations.world.schedule import numbered
 from cutpoint_simulations.world.series import Totals, run, run_in_parallel
+from tests.ablations.safeguards_out import no_recording_of_what_arrives_late
 
 CHUNK = 250
 
@@ -23,6 +25,16 @@ def test_two_thousand_schedules_of_up_to_ten_processes(first: int, record_count:
     assert totals.failures == ()
     assert totals.published > CHUNK, "hardly a cut was published"
     assert min(totals.abandoned, totals.recoveries, totals.in_flight) > 0, "nothing has happened"
+
+
+@pytest.mark.parametrize("first", range(0, 600, 200))
+def test_six_hundred_storms_in_which_everything_fails_that_can(
+    first: int, record_count: Callable[[str, object], None]
+) -> None:
+    totals = run(range(first, first + 200), processes=10, steps=400, storm=True)
+    record_count(f"storms {first} to {first + 199}", totals)
+    assert totals.failures == ()
+    assert min(totals.published, totals.abandoned, totals.recoveries, totals.in_flight) > 50, "little has happened"
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -48,6 +60,18 @@ def test_the_command_prints_the_totals_of_a_series(capsys: pytest.CaptureFixture
     assert main(["--seeds", "5", "--processes", "3", "--steps", "50"]) == 0
     totals = run(range(5), processes=3, steps=50)
     assert capsys.readouterr().out.startswith(f"{totals} (")
+
+
+def test_the_command_tells_the_shortest_history_of_the_first_schedule_that_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_recording_of_what_arrives_late(monkeypatch)
+    assert main(["--seeds", "4", "--processes", "3", "--steps", "100", "--storm"]) == 1
+    told = capsys.readouterr()
+    assert "schedules failed" in told.out
+    assert re.search(r"seed \d: \d+ actions shrunk to \d+ in \d+ replays", told.err)
+    assert re.search(r"\n {5}at the start: p\d and p\d\n  1  ", told.err)
+    assert told.err.rstrip().splitlines()[-1].startswith("     verdict: sound: cut ")
 
 
 @pytest.mark.parametrize(
