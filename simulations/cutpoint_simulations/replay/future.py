@@ -119,7 +119,7 @@ class _Replay:
         self.last_at = 0.0
         self.passed = 0
         self.cuts = 0
-        self.began_at = 0.0
+        self.began_at = self.stopped_at = 0.0
         self.newcomers: tuple[str, ...] = ()
         self.complaints: list[str] = []
 
@@ -137,7 +137,7 @@ class _Replay:
                 end=digest_of_states(self.states) if self.states else "",
                 at_rest=at_rest,
                 complaint=" ".join(self._complaint().split()),
-                seconds=round((self.last_at if at_rest else simulation.agenda.now) - self.began_at, 6),
+                seconds=round((self.last_at if at_rest else self.stopped_at) - self.began_at, 6),
                 messages=self.passed,
                 cuts=self.cuts,
                 newcomers=self.newcomers,
@@ -220,23 +220,27 @@ class _Replay:
         with self._complaining():
             rest, end = self.question.rest, self.began_at + self.question.until
             while not self._wrong:
-                quiet = self._run_until(end, rest)
-                if not quiet:
-                    self.cluster.quieten()
-                    self._run_until(self.simulation.agenda.now + 2 * rest, rest)
+                at_rest = self._run_until(end, rest)
+                self.stopped_at = self.simulation.agenda.now
+                quiet = at_rest or (self.cluster.quieten() and self._run_until(self._after(2 * rest), rest))
                 found = self._last_cut()
-                if found is None or not quiet:
+                if found is None:
                     return False
-                if not self._expects_more(found) or self.simulation.agenda.now >= end:
-                    self.jury.ended(quiet=True)
-                    return True
+                if not at_rest or not self._expects_more(found) or self.simulation.agenda.now >= end:
+                    if quiet:
+                        self.jury.ended(quiet=True)
+                    return at_rest
                 rest *= 2
         return False
 
+    def _after(self, seconds: float) -> float:
+        return self.simulation.agenda.now + seconds
+
     def _run_until(self, end: float, rest: float) -> bool:
-        """Let things happen. Returns whether no message has passed for so long."""
+        """Let things happen until no message has passed for ``rest`` seconds. Returns whether all is quiet."""
         agenda = self.simulation.agenda
-        return self.simulation.run(until=end, stop=lambda: self._wrong or agenda.now - self.last_at >= rest)
+        self.simulation.run(until=end, stop=lambda: self._wrong or agenda.now - self.last_at >= rest)
+        return agenda.now - self.last_at >= self.question.rest
 
     def _last_cut(self) -> Recorded | None:
         """Take a cut and read it; None if something is wrong."""

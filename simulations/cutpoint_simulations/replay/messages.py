@@ -35,7 +35,12 @@ class Passage:
     @property
     def title(self) -> str:
         """The message in words."""
-        return f"message {self.number} of {self.channel}, {shortly(self.payload)}"
+        return f"message {self.number} of {self.channel}, {self.short}"
+
+    @property
+    def short(self) -> str:
+        """What it says, in short."""
+        return shortly(self.payload)
 
     @property
     def what(self) -> tuple[str, int, Payload]:

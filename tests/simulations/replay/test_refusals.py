@@ -1,0 +1,104 @@
+"""What cannot be replayed: one line each, that says whose fault it is and what to do."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cutpoint.command import main
+
+SERVICES = "tests.simulations.replay.services"
+
+
+def refused(capsys: pytest.CaptureFixture[str], store: Path, app: str, point: str = "last") -> str:
+    status = main(["replay", point, "--store", str(store), "--app", app, "--jobs", "1"])
+    out, err = capsys.readouterr()
+    assert status == 1, out
+    assert err.startswith("cutpoint: error: ")
+    assert err.count("\n") == 1
+    return err.removeprefix("cutpoint: error: ").rstrip()
+
+
+def test_a_store_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    error = refused(capsys, tmp_path / "nowhere", f"{SERVICES}:race")
+    assert error == f"there is no store at file://{tmp_path}/nowhere; nothing was read; correct --store"
+
+
+def test_a_store_without_recovery_points(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    error = refused(capsys, tmp_path, f"{SERVICES}:race")
+    assert error == f"there is no recovery point in file://{tmp_path} yet; nothing was started; take a cut first"
+
+
+def test_a_recovery_point_that_is_not_there(race_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    error = refused(capsys, race_store, f"{SERVICES}:race", point="7")
+    assert error.startswith("there is no recovery point 7 in ")
+
+
+def test_a_damaged_recovery_point(race_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(race_store, store)
+    part = next(path for path in sorted((store / "parts").rglob("*")) if path.is_file())
+    part.write_bytes(part.read_bytes()[:-1] + b"?")
+    found = [refused_or_replayed(capsys, store, point) for point in ("1", "2")]
+    (error,) = [line for line in found if line]
+    assert " cannot be replayed: " in error
+    assert part.name in error
+
+
+def refused_or_replayed(capsys: pytest.CaptureFixture[str], store: Path, point: str) -> str:
+    main(["replay", point, "--store", str(store), "--app", f"{SERVICES}:race", "--jobs", "1"])
+    return capsys.readouterr().err
+
+
+def test_a_process_of_the_recovery_point_that_the_services_lack(
+    race_store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = refused(capsys, race_store, f"{SERVICES}:race_without_the_press")
+    assert error == (
+        "recovery point 2 of computation simulated needs press, and "
+        f"{SERVICES}:race_without_the_press starts no process of that name; the store was not changed; declare what "
+        "is missing, with the name that its Agent was given when the cut was recorded"
+    )
+
+
+def test_a_schema_that_does_not_fit(race_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    error = refused(capsys, race_store, f"{SERVICES}:race_of_another_schema")
+    assert error.startswith(
+        "recovery point 2 of computation simulated was not restored: board does not fit recovery point 2: state 'won' "
+        "was recorded with version 1, this program has version 2 and no migration from version 1"
+    )
+
+
+def test_a_service_that_fails_at_its_start(race_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    error = refused(capsys, race_store, f"{SERVICES}:race_that_stumbles")
+    assert "board of " in error
+    assert "KeyError: 'no such thing'" in error
+
+
+@pytest.mark.parametrize(
+    ("app", "complaint"),
+    [
+        ("services", "it is not of the form module:factory"),
+        ("no_such_module:declare", "there is no module no_such_module"),
+        (f"{SERVICES}:nothing", f"there is no nothing in {SERVICES}"),
+        (f"{SERVICES}:LAPS", "LAPS is int"),
+    ],
+)
+def test_services_that_are_not_found(
+    app: str, complaint: str, race_store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = refused(capsys, race_store, app)
+    assert error.startswith(f"--app {app} names no services: {complaint}; nothing was started; ")
+
+
+def test_a_diagram_that_cannot_be_written_is_noticed_before_anything_runs(
+    race_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawing = str(tmp_path / "future.pdf")
+    arguments = ["replay", "last", "--store", str(race_store), "--app", f"{SERVICES}:race", "--draw", drawing]
+    assert main(arguments) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "is neither an .svg nor an .html" in err
