@@ -73,10 +73,11 @@ def tell_shrunk(shrunk: Shrunk) -> str:
     """The smallest run that fails as the first one did: its faults, and the end of its story."""
     outcome = shrunk.outcome
     scenario, before = shrunk.scenario, several(shrunk.faults_before, "fault")
+    pace = f", at 1/{scenario.pace:g} of the pace" if scenario.pace != 1 else ""
     return "\n".join(
         [
-            f"seed {outcome.seed} fails with {len(outcome.plan)} of its {before}, healed after {scenario.seconds:g} s, "
-            f"at 1/{scenario.pace:g} of the pace ({several(shrunk.reruns, 'rerun')}):",
+            f"seed {outcome.seed} fails with {len(outcome.plan)} of its {before}, healed after {scenario.seconds:g} s"
+            f"{pace} ({several(shrunk.reruns, 'rerun')}):",
             tell(outcome.plan) or NO_FAULTS,
             "",
             tell_story(outcome),

@@ -95,7 +95,11 @@ class _Search:
             if last < seconds < self.scenario.seconds:
                 self._still_fails(self.best.plan, dataclasses.replace(self.scenario, seconds=round(seconds, 3)))
         while self.scenario.pace < PACE_MOST:
-            if not self._still_fails(self.best.plan, dataclasses.replace(self.scenario, pace=2 * self.scenario.pace)):
+            busy, before = self.best, self.scenario
+            if not self._still_fails(self.best.plan, dataclasses.replace(before, pace=2 * before.pace)):
+                return
+            if self.best.digest == busy.digest:  # the services do not heed the wish
+                self.scenario = before
                 return
 
     def _simplify_faults(self) -> None:

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from cutpoint.errors import CutpointError
+from cutpoint.errors import ConfigurationError, CutpointError
 from cutpoint_simulations.chronicle import Chronicle, Tracing, Watch
 from cutpoint_simulations.cluster import Cluster, settings
 from cutpoint_simulations.faults import Fault, Injection, Plan
@@ -54,7 +54,19 @@ class Trial:
         cluster = Cluster(
             self.simulation, coordinator=coordinator, coordinators=scenario.coordinators, pace=scenario.pace
         )
-        scenario.declare(cluster)
+        try:
+            scenario.declare(cluster)
+        except CutpointError:
+            raise
+        except Exception as error:  # the user's own code
+            raise ConfigurationError(
+                f"{scenario.name} cannot declare its services ({type(error).__name__}: {error}); nothing was run; "
+                "correct it"
+            ) from error
+        if not cluster.services:
+            raise ConfigurationError(
+                f"{scenario.name} declares no services; nothing was run; call cluster.service(name, create_app) in it"
+            )
         return cluster
 
     def _watched(self) -> None:
