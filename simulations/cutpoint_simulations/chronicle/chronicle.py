@@ -93,6 +93,18 @@ class Chronicle:
                 return line
         return None
 
+    def other_end(self, process: str, key: str) -> Line | None:
+        """The other end of the session that ``process`` calls ``key``, as far as it has been seen."""
+        timeline = self.timelines.get(process)
+        if timeline is None or key not in timeline.keys:
+            return None
+        line = timeline.line(key)
+        peer = self.timelines.get(line.peer)
+        twin = None if peer is None else peer.lines.get(line.instance)
+        if twin is not None and not twin.absorbed:
+            return twin
+        return self.ever(line.peer, self.same(line.instance))
+
     # --------------------------------------------------------------------------------------------------- what it hears
 
     def _timeline(self, process: str) -> Timeline:

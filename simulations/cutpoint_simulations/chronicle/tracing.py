@@ -14,6 +14,7 @@ import msgspec
 
 from cutpoint.names import ProcessName, SessionName, channel_name
 from cutpoint.protocol.ledger import AbandonedCut, RecoveryPoint
+from cutpoint_simulations.chronicle.chronicle import Chronicle
 from cutpoint_simulations.chronicle.observations import (
     Adopted,
     Began,
@@ -43,12 +44,20 @@ class _Session:
     peer: str = ""
 
 
+class _Tag(str):
+    """Stands for one message that was sent, whatever its payload."""
+
+
+_NOBODY = _Tag()
+
+
 @dataclasses.dataclass(slots=True)
 class _Draft:
-    """An entry, and for a message the session that it belongs to."""
+    """An entry, and for a message the session that it belongs to and which one it is (empty: nobody saw it sent)."""
 
     entry: Entry
     session: _Session | None = None
+    tag: _Tag = _NOBODY
 
 
 class Tracing:
@@ -64,11 +73,13 @@ class Tracing:
         self._processes = tuple(processes)
         self._drafts: list[_Draft] = []
         self._sessions: dict[str, dict[str, _Session]] = {}
+        self._chronicle = Chronicle()
+        self._sent = 0
         self._unsettled: dict[tuple[str, str], list[_Draft]] = {}
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             Began: self._began,
-            Sent: lambda o: self._message("send", o),
-            Taken: lambda o: self._message("receive", o),
+            Sent: self._sends,
+            Taken: self._takes,
             Named: self._named,
             Adopted: self._adopted,
             Recorded: self._recorded,
@@ -81,6 +92,8 @@ class Tracing:
         """Take the next observation of a watch."""
         if (handler := self._handlers.get(type(observation))) is not None:
             handler(observation)
+        if not isinstance(observation, Sent):
+            self._chronicle.hear(observation)
 
     def host(self, kind: str, host: Host, text: str) -> None:
         """A host has started or ended: give this to ``Simulation.heard``."""
@@ -113,7 +126,20 @@ class Tracing:
     def _session(self, process: str, key: str) -> _Session:
         return self._sessions.setdefault(process, {}).setdefault(key, _Session())
 
-    def _message(self, kind: Kind, message: Sent | Taken) -> None:
+    def _sends(self, sent: Sent) -> None:
+        self._sent += 1
+        draft = self._message("send", sent, _Tag(self._sent))
+        self._chronicle.hear(sent._replace(payload=draft.tag))
+        if draft.session is not None and not draft.session.name:
+            self._unsettled.setdefault((sent.process, sent.key), []).append(draft)
+
+    def _takes(self, taken: Taken) -> None:
+        """Which message it is, its sender's timeline knows; that may have been cut back since."""
+        sender = self._chronicle.other_end(taken.process, taken.key)
+        tag = None if sender is None else sender.payload(taken.number)
+        self._message("receive", taken, tag if isinstance(tag, _Tag) else _NOBODY)
+
+    def _message(self, kind: Kind, message: Sent | Taken, tag: _Tag) -> _Draft:
         entry = Entry(
             at=message.at,
             process=message.process,
@@ -121,10 +147,9 @@ class Tracing:
             number=message.number,
             text=shortly(message.payload),
         )
-        draft = _Draft(entry, self._session(message.process, message.key))
+        draft = _Draft(entry, self._session(message.process, message.key), tag)
         self._drafts.append(draft)
-        if kind == "send" and draft.session is not None and not draft.session.name:
-            self._unsettled.setdefault((message.process, message.key), []).append(draft)
+        return draft
 
     def _began(self, began: Began) -> None:
         self._sessions.pop(began.process, None)
@@ -155,28 +180,30 @@ class Tracing:
     def trace(self, *, verdict: str = "") -> Trace:
         """Everything so far."""
         recorder = Recorder(title=self._title, seed=self._seed, unit="s", processes=self._processes)
-        told: dict[str, int] = {}
+        names = _Names()
         for draft in self._drafts:
-            entry = draft.entry if draft.session is None else _settled(draft.entry, draft.session, told)
-            recorder.append(entry)
+            recorder.append(draft.entry if draft.session is None else names.settled(draft, draft.session))
         return recorder.trace(verdict=verdict)
 
 
-def _settled(entry: Entry, session: _Session, told: dict[str, int]) -> Entry:
-    """The entry of a message with its channel and its name, the same at both ends.
+class _Names:
+    """What messages are called. After a recovery a number may be sent again: that is another message."""
 
-    After a recovery a number may be sent again: it is another message, and called so. ``told`` counts that.
-    """
-    if not session.name:
-        name = f"{entry.process} {UNANSWERED} {entry.number}"
-        return msgspec.structs.replace(entry, channel=UNANSWERED, message=f"{name} {entry.at!r}")
-    me, peer = ProcessName(entry.process), ProcessName(session.peer)
-    sender, receiver = (me, peer) if entry.kind == "send" else (peer, me)
-    channel = channel_name(sender, receiver, SessionName(session.name))
-    name = f"{channel} {entry.number}"
-    if entry.kind == "send":
-        told[name] = told.get(name, 0) + 1
-    again = told.get(name, 1)
-    return msgspec.structs.replace(
-        entry, channel=channel, peer=peer, message=name if again == 1 else f"{name} ({again})"
-    )
+    def __init__(self) -> None:
+        self._names: dict[_Tag, str] = {}
+        self._times: dict[str, int] = {}
+
+    def settled(self, draft: _Draft, session: _Session) -> Entry:
+        """The entry of a message with its channel and its name, the same at both ends."""
+        entry = draft.entry
+        if not session.name:
+            name = f"{entry.process} {UNANSWERED} {entry.number} at {entry.at!r}"
+            return msgspec.structs.replace(entry, channel=UNANSWERED, message=name)
+        me, peer = ProcessName(entry.process), ProcessName(session.peer)
+        sender, receiver = (me, peer) if entry.kind == "send" else (peer, me)
+        channel = channel_name(sender, receiver, SessionName(session.name))
+        name = f"{channel} {entry.number}"
+        if entry.kind == "send":
+            times = self._times[name] = self._times.get(name, 0) + 1
+            self._names[draft.tag] = name if times == 1 else f"{name} ({times})"
+        return msgspec.structs.replace(entry, channel=channel, peer=peer, message=self._names.get(draft.tag, name))

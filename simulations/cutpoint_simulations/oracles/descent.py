@@ -1,12 +1,14 @@
 """Claim: all processes of one incarnation descend from one recovery point, published before anybody went back to it.
 
-A recovery that takes one process to one cut and another to the next makes an inconsistent state of two sound ones.
+A recovery that takes one process to one cut and another to the next makes an inconsistent state of two sound ones. Who
+was no member of it begins anew.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from cutpoint.names import CutNumber
 from cutpoint_simulations.oracles.case import Case, Published
 from cutpoint_simulations.oracles.oracle import Oracle, Violations
 
@@ -32,7 +34,7 @@ class Descent(Oracle):
         chronicle, points = case.chronicle, case.ledger().points
         found = []
         for restored in chronicle.restores[self._judged :]:
-            process, cut = restored.process, restored.cut
+            process, cut = restored.process, CutNumber(restored.cut)
             first, origin = self._origins.setdefault(restored.incarnation, (process, cut))
             if origin != cut:
                 where = f"in incarnation {restored.incarnation}"

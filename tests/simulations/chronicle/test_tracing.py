@@ -5,11 +5,21 @@ from __future__ import annotations
 from cutpoint.names import CutNumber, Incarnation
 from cutpoint.protocol.ledger import AbandonedCut
 from cutpoint_simulations.chronicle import Chronicle, Tracing
-from cutpoint_simulations.chronicle.observations import SHORT, Adopted, Named, Sent, Taken, shortly
+from cutpoint_simulations.chronicle.observations import (
+    SHORT,
+    Adopted,
+    Began,
+    Named,
+    Restored,
+    RestoredSession,
+    Sent,
+    Taken,
+    shortly,
+)
 from cutpoint_simulations.trace import Trace, trace_hash
 from cutpoint_simulations.trace.cuts import read_crossings
 from tests.simulations.chronicle.running import banks
-from tests.simulations.oracles.story import CHANNEL, SESSION, began, history
+from tests.simulations.oracles.story import CHANNEL, SESSION, aftermath, history, recorded, restored, sent, session
 
 
 def traced(seed: int = 5) -> Trace:
@@ -73,17 +83,42 @@ def test_messages_sent_before_the_session_had_its_name_are_named_and_numbered_af
 
 
 def test_a_number_that_is_sent_again_after_a_recovery_is_another_message() -> None:
+    """What was in flight comes out of the cut again; what was sent after it did not happen."""
+    told = tracing()
+    again = [
+        *restored("till"),
+        *restored("vault"),
+        Sent(2.0, "till", "till's end", 5, "five"),
+        *(Taken(2.0, "vault", "vault's end", number, "") for number in (3, 4, 5)),
+    ]
+    for observation in [*history(), *aftermath(), *sent(5), *again]:
+        told.hear(observation)
+    names = [entry.message for entry in told.trace().entries if entry.at == 2.0]
+    assert names == [f"{CHANNEL} 5 (2)", f"{CHANNEL} 3", f"{CHANNEL} 4", f"{CHANNEL} 5 (2)"]
+
+
+def test_the_messages_of_a_session_that_joins_a_restored_one_are_recognised() -> None:
+    """The vault had not welcomed the session inside the cut: for it everything is new."""
+    record = session("till", payments=(1,))
     told = tracing()
     for observation in (
-        *began(),
-        Sent(0.0, "till", "k", 1, "one"),
-        Taken(0.1, "vault", "k", 1, "one"),
-        Sent(0.2, "till", "k", 1, "uno"),
-        Taken(0.3, "vault", "k", 1, "uno"),
+        *(Began(0.0, name, "life") for name in ("till", "vault")),
+        Named(0.0, "till", "k", SESSION, "vault"),
+        *sent(1),
+        *recorded("till"),
+        *recorded("vault"),
+        Restored(1.0, "till", 1, 2, (RestoredSession("till's end", record),)),
+        Restored(1.0, "vault", 1, 2, ()),
+        Sent(2.0, "till", "new", 1, "two"),
+        Named(2.0, "vault", "new", SESSION, "till"),
+        Adopted(2.0, "till", "new", "till's end", 1),
+        Named(2.0, "till", "new", SESSION, "vault"),
+        Taken(2.0, "vault", "new", 1, "1"),
+        Taken(2.0, "vault", "new", 2, "two"),
     ):
         told.hear(observation)
-    names = [entry.message for entry in told.trace().entries]
-    assert names == [f"{CHANNEL} 1", f"{CHANNEL} 1", f"{CHANNEL} 1 (2)", f"{CHANNEL} 1 (2)"]
+    messages = [entry for entry in told.trace().entries if entry.message]
+    assert [entry.message for entry in messages] == [f"{CHANNEL} {number}" for number in (1, 2, 1, 2)]
 
 
 def test_ends_of_cuts_faults_and_notes_are_told_where_they_belong() -> None:

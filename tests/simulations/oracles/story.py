@@ -30,7 +30,16 @@ from cutpoint.state import format_named
 from cutpoint.store import Backend, Manifest, MemoryBackend, Part, StoredState, summarise, write_part
 from cutpoint_coordinator.publishing import manifest_of, point_of, write_manifest
 from cutpoint_simulations.chronicle import Chronicle, Observation
-from cutpoint_simulations.chronicle.observations import Admitted, Began, Named, Recorded, Sent, Taken
+from cutpoint_simulations.chronicle.observations import (
+    Admitted,
+    Began,
+    Named,
+    Recorded,
+    Restored,
+    RestoredSession,
+    Sent,
+    Taken,
+)
 from cutpoint_simulations.oracles import Case, Published, read_point
 
 T = TypeVar("T")
@@ -143,6 +152,16 @@ def vault(*sessions: SessionRecord, cash: int = 3) -> Part:
     """The vault's part, sound unless other sessions are given."""
     held = (InFlight(Sequence(3), "3"),)
     return part("vault", cash, *(sessions or (session("vault", receipts=(1, 2), held=held),)))
+
+
+def restored(process: str) -> list[Observation]:
+    """``process`` goes back to cut 1; its session is called by another key there."""
+    (record,) = (till() if process == "till" else vault()).sessions
+    key = f"{process}'s end"
+    return [
+        Restored(1.0, process, CUT, 2, (RestoredSession(key, record),)),
+        Named(1.0, process, key, SESSION, record.evidence.peer),
+    ]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cutpoint_simulations.chronicle import Chronicle, Observation
 from cutpoint_simulations.chronicle.observations import Restored
 from cutpoint_simulations.oracles import Descent
-from tests.simulations.oracles.story import Stage, history, staged, till, vault
+from tests.simulations.oracles.story import Stage, history, recorded, staged, till, vault
 
 
 def restored(process: str, cut: int, incarnation: int = 2) -> Observation:
@@ -42,10 +42,15 @@ def test_a_cut_that_was_never_published_is_nothing_to_go_back_to() -> None:
 
 
 def test_a_cut_that_the_process_never_recorded_is_nothing_to_go_back_to() -> None:
-    stage = recovered()
-    stage.chronicle.hear(restored("newcomer", 1))
+    stage = staged([observation for observation in history() if observation not in recorded("till")])
+    stage.publish(till(), vault())
+    stage.chronicle.hear(restored("till", 1))
     (violation,) = Descent().ended(stage.case, quiet=False)
-    assert violation.complaint == "newcomer went back to it and had never recorded it"
+    assert violation.complaint == "till went back to it and had never recorded it"
+
+
+def test_who_was_no_member_begins_anew() -> None:
+    assert Descent().ended(recovered(restored("newcomer", 1)).case, quiet=False) == ()
 
 
 def test_a_cut_that_was_given_may_be_gone_back_to() -> None:

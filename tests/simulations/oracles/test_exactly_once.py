@@ -5,21 +5,19 @@ from __future__ import annotations
 import pytest
 
 from cutpoint_simulations.chronicle import Observation
-from cutpoint_simulations.chronicle.observations import Admitted, Named, Over, Restored, RestoredSession, Sent, Taken
+from cutpoint_simulations.chronicle.observations import Admitted, Named, Over, Sent, Taken
 from cutpoint_simulations.oracles import ExactlyOnce
 from tests.simulations.oracles.story import (
     CHANNEL,
     KEY,
-    SESSION,
     Stage,
     aftermath,
     began,
     history,
+    restored,
     sent,
     staged,
     taken,
-    till,
-    vault,
 )
 
 BOTH_CLOSED = [Over(0.0, "vault", KEY, ""), Over(0.0, "till", KEY, "")]
@@ -62,16 +60,6 @@ def test_a_channel_that_keeps_no_order_may_overtake_and_not_repeat() -> None:
     assert ExactlyOnce().ended(staged([*loose, *sent(1, 2), *taken(2, 1)]).case, quiet=True) == ()
     (violation,) = ExactlyOnce().ended(staged([*loose, *sent(1, 2), *taken(2, 1, 2)]).case, quiet=True)
     assert violation.complaint == f"{CHANNEL}: message 2 was taken twice"
-
-
-def restored(process: str) -> list[Observation]:
-    """``process`` goes back to cut 1; its session is called by another key there."""
-    (record,) = (till() if process == "till" else vault()).sessions
-    key = f"{process}'s end"
-    return [
-        Restored(1.0, process, 1, 2, (RestoredSession(key, record),)),
-        Named(1.0, process, key, SESSION, record.evidence.peer),
-    ]
 
 
 def back(*afterwards: Observation) -> Stage:
