@@ -48,6 +48,10 @@ class SimulatedTask(asyncio.Task[Any]):
         return _serial(self)
 
 
+for _kind, _name in ((SimulatedFuture, "Future"), (SimulatedTask, "Task")):
+    _kind.__name__ = _kind.__qualname__ = _name  # what `asyncio` and programs tell people of them
+
+
 def _serial(future: Any) -> int:
     """The number that the loop gives a future when it is first asked for."""
     try:
@@ -101,6 +105,7 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
             handle = ready.popleft()
             if not handle._cancelled:
                 handle._run()
+            del handle  # a frame that some traceback keeps shall not keep a task
         return count
 
     def _ring(self, ready: deque[asyncio.Handle]) -> None:

@@ -334,13 +334,11 @@ class Host:
         raise error
 
     def unhandled(self, context: dict[str, Any]) -> None:
-        """An exception that nobody caught."""
-        error = context.get("exception")
-        self.simulation.unhandled.append(
-            Unhandled(
-                at=self.simulation.agenda.now, host=self.name, message=str(context.get("message", "")), error=error
-            )
-        )
+        """An exception that nobody caught. The dead are not heard."""
+        if self.alive:
+            now, message = self.simulation.agenda.now, str(context.get("message", ""))
+            told = Unhandled(at=now, host=self.name, message=message, error=context.get("exception"))
+            self.simulation.unhandled.append(told)
 
     def __repr__(self) -> str:
         return f"<host {self.name}, {'alive' if self.alive else 'dead'}, life {self.life}>"

@@ -115,12 +115,12 @@ def _in_function(function: FunctionType, wanted: Wanted) -> Iterator[tuple[Place
     for name, value in (function.__kwdefaults__ or {}).items():
         if id(value) in wanted:
             yield _Default(function, name), wanted[id(value)][1]
-    for cell in function.__closure__ or ():
+    for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             value = cell.cell_contents
         except ValueError:  # it is empty
             continue
-        if id(value) in wanted:
+        if id(value) in wanted and variable != "__class__":  # which is what `super` goes by
             yield _Cell(cell), wanted[id(value)][1]
 
 
