@@ -1,4 +1,7 @@
-"""How far many runs have come, on the terminal that the errors go to; nothing where there is none."""
+"""How far many runs have come, on the terminal that the errors go to; nothing where there is none.
+
+No thread draws it: a thread would read the clocks of whatever is being simulated.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ def progress_bar(count: int, things: str) -> Iterator[Callable[[bool], None]]:
     """Say of each thing that is done whether it went wrong. The bar is gone when the context ends."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    shown = console.is_terminal
+    with Progress(*columns, console=console, transient=True, auto_refresh=False, disable=not shown) as bar:
         task = bar.add_task(things, total=count)
         wrong = 0
 
@@ -22,5 +26,6 @@ def progress_bar(count: int, things: str) -> Iterator[Callable[[bool], None]]:
             nonlocal wrong
             wrong += failed
             bar.update(task, advance=1, description=f"{things}, {wrong} wrong" if wrong else things)
+            bar.refresh()
 
         yield advance

@@ -6,13 +6,19 @@ Exit status 0 if every future is sound and all that come to rest end the same.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cutpoint.errors import CutpointError
 from cutpoint_coordinator.commands.options import NUMBER, SECONDS, json_option
+
+if TYPE_CHECKING:
+    from cutpoint_simulations.replay.future import Question
+    from cutpoint_simulations.replay.point import RecordedPoint
+    from cutpoint_simulations.replay.report import Report
 
 LAST = "last"
 
@@ -70,37 +76,56 @@ def replay(
     as_json: bool,
 ) -> None:
     """Open recovery point N ("last": the last one) in the simulator and run futures from it, one for each seed."""
-    from cutpoint_coordinator.commands.printing import print_json, print_line, print_table
     from cutpoint_simulations.replay.future import UNTIL_SECONDS, Question
-    from cutpoint_simulations.replay.futures import Verdict, compare_seeds, look, replay_seeds
     from cutpoint_simulations.replay.point import open_point
-    from cutpoint_simulations.replay.progress import progress_of
-    from cutpoint_simulations.replay.report import COLUMNS, PointSummary, Report, conclusions, heading, rows
-    from cutpoint_simulations.trace.diagram import check_diagram, write_diagram
+    from cutpoint_simulations.trace.diagram import check_diagram
 
     if draw is not None:
         check_diagram(draw)
     question = Question(app=app, until=UNTIL_SECONDS if until is None else until, interval=interval)
     recorded = open_point(store_url, None if isinstance(point, str) else point)
-    if not as_json:
-        print_line(heading(recorded))
-    with progress_of(seeds) as progress:
-        futures = replay_seeds(
-            recorded, question, range(seed, seed + seeds), jobs=jobs or os.cpu_count() or 1, progress=progress
-        )
-    verdict = Verdict.of(futures)
-    pair = verdict.pair or ((futures[0].seed, futures[1].seed) if messages and seeds > 1 else None)
-    divergence = compare_seeds(recorded, question, *pair) if pair is not None else None
-    report = Report(
-        point=PointSummary.of(recorded), question=question, futures=futures, verdict=verdict, divergence=divergence
-    )
-    if as_json:
-        print_json(report)
-    else:
-        print_table("Futures", COLUMNS, rows(futures))
-        for line in conclusions(report):
-            print_line(line)
+    wanted = range(seed, seed + seeds)
+    report = _replay(recorded, question, wanted, jobs=jobs or os.cpu_count() or 1, messages=messages, as_json=as_json)
     if draw is not None:
-        write_diagram(look(recorded, question, verdict.worst or seed).drawn, draw)
+        _draw(recorded, report, draw)
     if report.failure:
         raise CutpointError(report.failure)
+
+
+def _replay(
+    recorded: RecordedPoint, question: Question, seeds: Sequence[int], *, jobs: int, messages: bool, as_json: bool
+) -> Report:
+    """Replay all seeds, and tell of them."""
+    from cutpoint_coordinator.commands.printing import print_json, print_line, print_table
+    from cutpoint_simulations.progress_bar import progress_bar
+    from cutpoint_simulations.replay.inquiry import inquire
+    from cutpoint_simulations.replay.report import COLUMNS, conclusions, heading, rows
+
+    if not as_json:
+        print_line(heading(recorded))
+    with progress_bar(len(seeds), "futures") as advance:
+        report = inquire(
+            recorded,
+            question,
+            seeds,
+            jobs=jobs,
+            messages=messages,
+            progress=lambda future: advance(bool(future.complaint)),
+        )
+    if as_json:
+        print_json(report)
+        return report
+    print_table("Futures", COLUMNS, rows(report.futures))
+    for line in conclusions(report):
+        print_line(line)
+    return report
+
+
+def _draw(recorded: RecordedPoint, report: Report, path: Path) -> None:
+    """Draw the future that should be looked at first."""
+    from cutpoint_simulations.replay.inquiry import look
+    from cutpoint_simulations.trace import write_diagram
+
+    worst = report.verdict.worst
+    seed = report.futures[0].seed if worst is None else worst
+    write_diagram(look(recorded, report.question, seed).drawn, path)

@@ -24,7 +24,7 @@ IN_FLIGHT = "in flight"
 SHOWN = 70
 """So many characters of a value are told to people."""
 
-_DEPTH_MAX = 200
+_DEPTH_MAX = 100
 _LENGTH = struct.Struct(">Q")
 
 

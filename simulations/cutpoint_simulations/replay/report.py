@@ -9,8 +9,8 @@ import msgspec
 from cutpoint_coordinator.commands.printing import several
 from cutpoint_simulations.replay.divergence import Divergence, in_short, told
 from cutpoint_simulations.replay.future import Future, Question
-from cutpoint_simulations.replay.futures import Verdict
 from cutpoint_simulations.replay.point import RecordedPoint
+from cutpoint_simulations.replay.verdict import Verdict
 
 SEEDS_NAMED = 5
 

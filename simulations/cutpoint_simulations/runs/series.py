@@ -6,17 +6,13 @@ series with an error that says how far it had come.
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 
 import msgspec
 
-from cutpoint.errors import CutpointError
 from cutpoint_simulations.cluster.application import load_application
+from cutpoint_simulations.cores import on_cores
 from cutpoint_simulations.loop.substitution import SUBSTITUTED
 from cutpoint_simulations.runs.outcome import Outcome
 from cutpoint_simulations.runs.run import run
@@ -104,26 +100,8 @@ def run_on_cores(wanted: Wanted, seeds: Sequence[int], *, jobs: int) -> Iterator
     """
     size = max(1, min(CHUNK, len(seeds) // (2 * jobs)))
     chunks = [seeds[start : start + size] for start in range(0, len(seeds), size)]
-    fresh = multiprocessing.get_context("spawn")  # a forked process would share what this one has imported and patched
-    pool = ProcessPoolExecutor(jobs, mp_context=fresh, initializer=_end_when_interrupted)
-    done = 0
-    try:
-        for future in as_completed([pool.submit(_run_chunk, wanted, chunk) for chunk in chunks]):
-            for outcome in future.result():
-                done += 1
-                yield outcome
-    except BrokenProcessPool as error:
-        raise CutpointError(
-            f"a process of the series was killed after {done} of {len(seeds)} runs were heard of; the others are lost; "
-            "run them again, with fewer --jobs if memory was short"
-        ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _end_when_interrupted() -> None:
-    """The terminal interrupts every process of the group: only the first one has something to say about it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for outcomes in on_cores(_run_chunk, wanted, chunks, jobs=jobs):
+        yield from outcomes
 
 
 def _run_chunk(wanted: Wanted, seeds: Sequence[int]) -> list[Outcome]:
