@@ -107,6 +107,7 @@ class Host:
         self.alive, self.reachable, self.paused = True, True, False
         self.files = self.disk.mount()
         self._begin_again()
+        self._woken_for = None  # a turn that was planned for the former life will not be this one's
         self.loop = HostLoop(self, HostSelector(self, self._sockets.get), shuffled=self.simulation.shuffled)
         self.simulation.happened("start", self, f"life {self.life}")
         self.network.is_up(self)
