@@ -46,8 +46,8 @@ _OF_THE_MACHINE = ("/dev/random", "/dev/urandom", "/proc/", "/sys/")
 _OF_FILES = ("open", "os.", "sqlite3.")
 
 
-def audit(event: str, arguments: tuple[Any, ...]) -> None:
-    """For `sys.addaudithook`."""
+def audit(event: str, arguments: tuple[Any, ...], running: Any = running) -> None:
+    """For `sys.addaudithook`. It is called to the last, when a module's names may be gone."""
     host = running.host
     if host is None:
         return

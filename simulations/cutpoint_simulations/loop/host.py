@@ -107,7 +107,6 @@ class Host:
         self.alive, self.reachable, self.paused = True, True, False
         self.files = self.disk.mount()
         self._begin_again()
-        self._woken_for = None  # a turn that was planned for the former life will not be this one's
         self.loop = HostLoop(self, HostSelector(self, self._sockets.get), shuffled=self.simulation.shuffled)
         self.simulation.happened("start", self, f"life {self.life}")
         self.network.is_up(self)
@@ -133,10 +132,15 @@ class Host:
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
-            status = 1
-            if not self._ending:
+            if self._ending:
+                raise
+            if isinstance(error, asyncio.CancelledError) and self._interrupted:
+                status = INTERRUPTED
+            else:
+                status = 1
                 self.unhandled({"message": f"{self.name} ended with {type(error).__name__}", "exception": error})
-        self.exits(SystemExit(status))
+        if not self._ending:
+            self.exits(SystemExit(status))
 
     async def _wind_up(self, status: int) -> None:
         """What `asyncio.run` does at the end: every other task is cancelled and has its say."""
@@ -169,7 +173,7 @@ class Host:
         """The process ends by itself: at once if it is gone already or was ending, else in good order."""
         status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
         if isinstance(end, HostExit) or self._ending:
-            self.ended(INTERRUPTED if self._interrupted else status)
+            self.ended(status)
         elif self.alive:
             self._ending = True
             self.spawn(self._wind_up(status))
@@ -225,7 +229,7 @@ class Host:
         if handler is not None:
             handler()
         elif signal == _SIGINT and self._main_task is not None and not self._interrupted:
-            self._interrupted = self._ending = True
+            self._interrupted = True
             self._main_task.cancel()
         else:
             self.kill(f"ended by signal {signal}")

@@ -82,7 +82,9 @@ async def groups_and_timeouts() -> list[object]:
             await asyncio.Event().wait()
     except TimeoutError:
         seen.append("timeout")
-    results = await asyncio.gather(asyncio.sleep(0.002, "a"), asyncio.sleep(0.001, "b"), return_exceptions=True)
+    results: list[object] = await asyncio.gather(
+        asyncio.sleep(0.002, "a"), asyncio.sleep(0.001, "b"), return_exceptions=True
+    )
     done, pending = await asyncio.wait({asyncio.create_task(asyncio.sleep(n)) for n in (0.001, 60)}, timeout=0.01)
     return [*seen, *results, len(done), [task.cancel() for task in pending]]
 
@@ -156,7 +158,10 @@ async def work_in_threads() -> list[object]:
     def fails() -> None:
         raise KeyError("in a thread")
 
-    results = await asyncio.gather(asyncio.to_thread(str, 7), loop.run_in_executor(None, fails), return_exceptions=True)
+    outcomes = await asyncio.gather(
+        asyncio.to_thread(str, 7), loop.run_in_executor(None, fails), return_exceptions=True
+    )
+    results: list[object] = list(outcomes)
     with ThreadPoolExecutor(1) as pool:
         results += [await loop.run_in_executor(pool, functools.partial(int, "12")), pool.submit(len, "abc").result()]
         results += list(pool.map(abs, (-1, -2)))
@@ -278,9 +283,13 @@ def test_timers_fire_in_order_and_never_early() -> None:
     async def program() -> list[tuple[float, float]]:
         loop = asyncio.get_running_loop()
         fired = list[tuple[float, float]]()
+
+        def fire(due: float) -> None:
+            fired.append((due, loop.time()))
+
         for wait in (0.3, 0.1, 0.2, 0.1000001, 0.0):
             due = loop.time() + wait
-            loop.call_at(due, lambda due=due: fired.append((due, loop.time())))
+            loop.call_at(due, fire, due)
         for _ in range(300):
             loop.call_later(0.05, fired.append, (0.0, 0.0)).cancel()
         await asyncio.sleep(1)

