@@ -23,7 +23,7 @@ from cutpoint_agents.timers import TIMERS_STATE
 from cutpoint_coordinator.publishing import point_of
 from cutpoint_simulations.chronicle import Chronicle, Tracing, Watch
 from cutpoint_simulations.chronicle.observations import Observation, Sent, Taken
-from cutpoint_simulations.cluster import Cluster, Declare, Recorded
+from cutpoint_simulations.cluster import Check, Cluster, Declare, Recorded
 from cutpoint_simulations.loop import Host, Simulation
 from cutpoint_simulations.oracles import Jury, Published, Violation, case_of, read_point
 from cutpoint_simulations.refusal import NotSimulated
@@ -161,24 +161,23 @@ class _Replay:
             hears += [self.messages.hear, self.tracing.hear]
         self.listening = contexts.enter_context(Listening(lambda: simulation.agenda.now, self._note))
         self.watch = contexts.enter_context(Watch(*hears))
+        invariants = Invariants(cluster)
         self.jury = Jury(
             case_of(cluster, chronicle, self.watch),
-            (*oracles(), Invariants(cluster)),
+            (*oracles(), invariants),
             on_published=self._published,
             on_abandoned=self.tracing.abandoned,
         )
-        self._judge_the_beginning()
+        self._judge_the_beginning(invariants)
         furnish(cluster, point)
         self.jury.sits_over(cluster)
         simulation.heard = self._heard
 
-    def _judge_the_beginning(self) -> None:
+    def _judge_the_beginning(self, invariants: Invariants) -> None:
         """The services' own invariants have to hold in the recovery point itself."""
         parts = {str(part.process): part for part in self.point.parts}
         given = Published(point=point_of(self.point.manifest), manifest=self.point.manifest, parts=parts)
-        for name, check in self.cluster.invariants.items():
-            if complaint := check(recorded(given)):
-                self.complaints.append(f"invariant: {self.point.title}: {name}: {complaint}")
+        self.jury.violations.extend(invariants.published(given, self.jury.case))
 
     # ------------------------------------------------------------------------------------------------ what is heard
 
@@ -262,7 +261,7 @@ class _Replay:
         timers = [timer for states in found.states.values() for timer in states.get(TIMERS_STATE) or ()]
         if any(due > now for _, _, due in timers):
             return True
-        return any(check(found) for check in self.cluster.finals.values())
+        return any(_complains(check, found) for check in self.cluster.finals.values())
 
     @contextlib.contextmanager
     def _complaining(self) -> Iterator[None]:
@@ -272,6 +271,14 @@ class _Replay:
             raise
         except (CutpointError, TimeoutError) as error:
             self.complaints.append(f"it did not go on: {error}")
+
+
+def _complains(check: Check, found: Recorded) -> bool:
+    """Whether a check is not content yet; what it says, or fails with, is heard at the end."""
+    try:
+        return bool(check(found))
+    except Exception:  # the user's code
+        return True
 
 
 def _at(violation: Violation) -> float:

@@ -51,15 +51,28 @@ def race_that_stumbles(cluster: Cluster) -> None:
     cluster.service("board", _stumble)
 
 
+def race_that_breaks_down(cluster: Cluster) -> None:
+    """The board cannot count to twenty-five."""
+    _declare(cluster, fair=True, counts_to=25)
+
+
+def race_against_a_rule(cluster: Cluster) -> None:
+    """An invariant that the recording does not keep."""
+    _declare(cluster, fair=True)
+    cluster.invariant("no laps", lambda point: "somebody has run" if point.states["board"]["won"] else None)
+
+
 def unhappy_race(cluster: Cluster) -> None:
     """A fair race with an invariant that does not hold at the end."""
     _declare(cluster, fair=True)
     cluster.finally_("laps", lambda point: f"only {sum(point.states['board']['won'].values())} laps were run")
 
 
-def _declare(cluster: Cluster, *, fair: bool, press: bool = True, version: int = 1) -> None:
+def _declare(cluster: Cluster, *, fair: bool, press: bool = True, version: int = 1, counts_to: int = LAPS) -> None:
     urls = cluster.coordinator_urls
-    cluster.service("board", functools.partial(board, urls, cluster.url("press"), fair=fair, version=version))
+    cluster.service(
+        "board", functools.partial(board, urls, cluster.url("press"), fair=fair, version=version, counts_to=counts_to)
+    )
     for name in ("anna", "boris"):
         cluster.service(name, functools.partial(runner, name, urls, cluster.url("board")))
     if press:
@@ -85,7 +98,7 @@ def runner(name: str, coordinator: list[str], board_url: str) -> web.Application
     return _application(agent)
 
 
-def board(coordinator: list[str], press_url: str, *, fair: bool, version: int) -> web.Application:
+def board(coordinator: list[str], press_url: str, *, fair: bool, version: int, counts_to: int) -> web.Application:
     """Writes down who has won each lap."""
     agent = Agent("board", coordinator=coordinator)
     won = agent.table("won", version=version)
@@ -96,6 +109,8 @@ def board(coordinator: list[str], press_url: str, *, fair: bool, version: int) -
         await bare.prepare(request)
         async for message in agent.wrap(bare):
             lap = message.json()
+            if lap["lap"] > counts_to:
+                raise ValueError(f"lap {lap['lap']} is too much")
             if fair:
                 won[lap["runner"]] = won.get(lap["runner"], 0) + 1
             elif lap["lap"] not in won:

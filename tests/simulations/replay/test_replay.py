@@ -106,6 +106,22 @@ def test_an_invariant_that_does_not_hold_at_the_end_is_the_complaint(
     assert [future["complaint"] for future in report["futures"]] == ["invariant: cut 6: laps: only 60 laps were run"]
 
 
+def test_an_invariant_that_the_recovery_point_itself_breaks_is_the_complaint(
+    fair_store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, report = replay_json(capsys, fair_store, f"{SERVICES}:race_against_a_rule", "--jobs", "1")
+    assert status == 1
+    assert [future["complaint"] for future in report["futures"]] == ["invariant: cut 2: no laps: somebody has run"]
+
+
+def test_a_handler_that_fails_is_the_complaint(fair_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, report = replay_json(capsys, fair_store, f"{SERVICES}:race_that_breaks_down", "--jobs", "1")
+    assert status == 1
+    (complaint,) = [future["complaint"] for future in report["futures"]]
+    assert complaint.startswith("unforeseen: board: Error handling request from ")
+    assert ": ValueError: lap 26 is too much" in complaint
+
+
 def test_who_is_not_in_the_recovery_point_begins_anew_and_is_named(
     fair_store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
