@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import ctypes
 import functools
 import heapq
 import itertools
@@ -31,7 +32,6 @@ _RESOLUTION_SECONDS = 1e-9
 _CANCELLED_MIN = 100
 _PRUNE_AT = 1000
 _CLOSINGS_MAX = 100
-_IMMORTAL: list[Any] = []
 
 
 class SimulatedFuture(asyncio.Future[Any]):
@@ -337,14 +337,14 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
 
 
 def _close(coroutine: Any) -> None:
-    """End it where it is; what it says to that is of no interest. One that will not end is kept for ever."""
+    """End it where it is; what it says to that is of no interest. One that will not end is never let go of."""
     for _ in range(_CLOSINGS_MAX):
         try:
             coroutine.close()
             return
         except BaseException:
             continue
-    _IMMORTAL.append(coroutine)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
 
 
 def _is_step(handle: asyncio.Handle) -> bool:

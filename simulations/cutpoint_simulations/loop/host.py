@@ -98,15 +98,19 @@ class Host:
     # -------------------------------------------------------------------------------------------------- life, death
 
     def start(self, main: Main | None = None) -> None:
-        """A new life. Does nothing if it lives."""
+        """A new life, once the turn in which it has died is over. Does nothing if it lives."""
         self.main = main or self.main
         if self.alive:
+            return
+        if running.host is self:
+            self.simulation.agenda.after(0.0, self.start)
             return
         self.life += 1
         self.pid = self.simulation.next_pid()
         self.alive, self.reachable, self.paused = True, True, False
         self.files = self.disk.mount()
         self._begin_again()
+        self._woken_for = None  # a turn that was planned for the former life will not be this one's
         self.loop = HostLoop(self, HostSelector(self, self._sockets.get), shuffled=self.simulation.shuffled)
         self.simulation.happened("start", self, f"life {self.life}")
         self.network.is_up(self)

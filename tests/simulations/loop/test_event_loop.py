@@ -82,9 +82,7 @@ async def groups_and_timeouts() -> list[object]:
             await asyncio.Event().wait()
     except TimeoutError:
         seen.append("timeout")
-    results: list[object] = await asyncio.gather(
-        asyncio.sleep(0.002, "a"), asyncio.sleep(0.001, "b"), return_exceptions=True
-    )
+    results = await asyncio.gather(asyncio.sleep(0.002, "a"), asyncio.sleep(0.001, "b"), return_exceptions=True)
     done, pending = await asyncio.wait({asyncio.create_task(asyncio.sleep(n)) for n in (0.001, 60)}, timeout=0.01)
     return [*seen, *results, len(done), [task.cancel() for task in pending]]
 
@@ -166,7 +164,8 @@ async def work_in_threads() -> list[object]:
         results += [await loop.run_in_executor(pool, functools.partial(int, "12")), pool.submit(len, "abc").result()]
         results += list(pool.map(abs, (-1, -2)))
     future = asyncio.run_coroutine_threadsafe(asyncio.sleep(0.001, "sent"), loop)
-    results.append(await asyncio.wrap_future(future))
+    sent = await asyncio.wrap_future(future)
+    results.append(sent)
     return [repr(result) for result in results]
 
 

@@ -212,6 +212,38 @@ def test_starting_a_host_that_lives_and_killing_one_that_is_dead_change_nothing(
             simulation.host("host")
 
 
+def test_a_host_that_is_killed_and_started_at_the_same_moment_lives() -> None:
+    lives = list[int]()
+    with Simulation(1) as simulation:
+
+        async def main() -> None:
+            lives.append(host.life)
+
+        host = simulation.host("one", main)
+        host.start()  # its first turn is planned, and never comes
+        host.kill()
+        host.start()
+        simulation.run(until=1.0)
+    assert lives == [2]
+
+
+def test_a_host_that_is_killed_and_started_in_its_own_turn_lives() -> None:
+    lives = list[int]()
+    with Simulation(1) as simulation:
+
+        async def main() -> None:
+            lives.append(host.life)
+            if host.life == 1:
+                host.kill()
+                host.start()
+            lives.append(host.life)
+
+        host = started(simulation, "one", main)
+        simulation.run(until=1.0)
+        assert host.statuses == [0]
+    assert lives == [1, 1, 2, 2]
+
+
 def test_a_host_started_by_hand_meanwhile_is_not_started_again() -> None:
     with Simulation(1) as simulation:
         host = started(simulation, "host", restart_seconds=1.0)
