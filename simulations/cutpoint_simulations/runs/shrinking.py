@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from cutpoint_simulations.faults import Fault, Plan
+from cutpoint_simulations.loop.substitution import SUBSTITUTED
 from cutpoint_simulations.runs.outcome import Outcome
 from cutpoint_simulations.runs.run import run
 from cutpoint_simulations.runs.scenario import Scenario
@@ -38,8 +39,9 @@ def shrink(outcome: Outcome, scenario: Scenario, *, reruns_max: int = RERUNS_MAX
     if not outcome.failed:
         raise ValueError(f"there is nothing to shrink: {outcome.line()}")
     search = _Search(outcome, scenario, reruns_max)
-    search.run()
-    traced = run(search.best.seed, search.scenario, plan=search.best.plan, traced=True)
+    with SUBSTITUTED:
+        search.run()
+        traced = run(search.best.seed, search.scenario, plan=search.best.plan, traced=True)
     return Shrunk(scenario=search.scenario, outcome=traced, faults_before=len(outcome.plan), reruns=search.reruns + 1)
 
 
@@ -51,6 +53,7 @@ class _Search:
         self.scenario = scenario
         self.reruns = 0
         self._oracle = outcome.violations[0].oracle
+        self._tried = {(outcome.plan, scenario): None}
         self._reruns_max = reruns_max
 
     def run(self) -> None:
@@ -68,8 +71,9 @@ class _Search:
         return self.reruns < self._reruns_max
 
     def _still_fails(self, plan: Plan, scenario: Scenario) -> bool:
-        if not self._left:
+        if not self._left or (plan, scenario) in self._tried:
             return False
+        self._tried[plan, scenario] = None
         self.reruns += 1
         outcome = run(self.best.seed, scenario, plan=plan)
         if not outcome.failed or outcome.violations[0].oracle != self._oracle:
