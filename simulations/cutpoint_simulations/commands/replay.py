@@ -54,6 +54,13 @@ class Point(click.IntRange):
 @click.option(
     "--interval", type=SECONDS, help="Take a cut every so many virtual seconds.  [default: only one, at the end]"
 )
+@click.option(
+    "--ignore",
+    "ignored",
+    multiple=True,
+    metavar="STATE",
+    help="A state in which futures may end differently, of every process or as PROCESS:STATE; may be repeated.",
+)
 @click.option("--messages", is_flag=True, help="Compare what was sent, too, when all futures end the same.")
 @click.option(
     "--draw",
@@ -71,6 +78,7 @@ def replay(
     jobs: int | None,
     until: float | None,
     interval: float | None,
+    ignored: tuple[str, ...],
     messages: bool,
     draw: Path | None,
     as_json: bool,
@@ -82,7 +90,7 @@ def replay(
 
     if draw is not None:
         check_diagram(draw)
-    question = Question(app=app, until=UNTIL_SECONDS if until is None else until, interval=interval)
+    question = Question(app=app, until=UNTIL_SECONDS if until is None else until, interval=interval, ignored=ignored)
     recorded = open_point(store_url, None if isinstance(point, str) else point)
     wanted = range(seed, seed + seeds)
     report = _replay(recorded, question, wanted, jobs=jobs or os.cpu_count() or 1, messages=messages, as_json=as_json)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from cutpoint.state.plain import NotPlain, encode_plain
@@ -52,10 +52,17 @@ class Difference:
     second: str
 
 
-def final_states(recorded: Recorded) -> dict[str, dict[str, Any]]:
-    """The states that the program declares; what is in flight is told as one of its receiver, by channel."""
+def final_states(recorded: Recorded, ignored: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """The states that the program declares; what is in flight is told as one of its receiver, by channel.
+
+    ``ignored``: those that may differ, as ``STATE`` for every process or as ``PROCESS:STATE``.
+    """
     states = {
-        process: {name: content for name, content in contents.items() if not name.startswith(BUILT_IN_SIGN)}
+        process: {
+            name: content
+            for name, content in contents.items()
+            if not name.startswith(BUILT_IN_SIGN) and name not in ignored and f"{process}:{name}" not in ignored
+        }
         for process, contents in sorted(recorded.states.items())
     }
     for message in recorded.in_flight:

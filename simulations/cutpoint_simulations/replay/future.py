@@ -50,13 +50,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What a replay is asked. ``app``: what the factory is called, for people. All times are virtual seconds.
 
     ``until``: how long after the restore the future ends at the latest. ``rest``: how long it has to be quiet.
-    ``interval``: between two cuts on the way; None: there is only the last one.
+    ``interval``: between two cuts on the way; None: there is only the last one. ``ignored``: see `final_states`.
     """
 
     app: str
     until: float = UNTIL_SECONDS
     rest: float = REST_SECONDS
     interval: float | None = None
+    ignored: tuple[str, ...] = ()
 
 
 class Future(msgspec.Struct, frozen=True, kw_only=True):
@@ -251,7 +252,7 @@ class _Replay:
             return None
         point = self.cluster.registry.ledger().points[CutNumber(answer.cut)]
         found = recorded(self.cluster.inspect(lambda backend: read_point(backend, point)))
-        self.states = final_states(found)
+        self.states = final_states(found, self.question.ignored)
         self.newcomers = newcomers(self.cluster, self.point)
         return found
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from cutpoint.errors import ConfigurationError
+from cutpoint.state.states import BUILT_IN_SIGN
+from cutpoint.wire.checks import one_line
 from cutpoint_simulations.cluster.application import load_application
 from cutpoint_simulations.cores import on_cores
 from cutpoint_simulations.replay.divergence import Divergence, compare
@@ -31,6 +34,7 @@ def inquire(
     futures end the same. Raises `CutpointError` if the recovery point cannot be restored into the services.
     """
     load_application(question.app)
+    _check_ignored(point, question)
     shared, found = (point, question), {}
     futures: Iterable[Future] = (
         (_replay(shared, seed) for seed in seeds)
@@ -50,6 +54,17 @@ def inquire(
         verdict=verdict,
         divergence=None if pair is None else _compare(point, question, *pair),
     )
+
+
+def _check_ignored(point: RecordedPoint, question: Question) -> None:
+    """A state that is to be ignored and is not there is a slip of the pen."""
+    known = {f"{part.process}:{state.name}": state.name for part in point.parts for state in part.states}
+    for name in question.ignored:
+        if name not in known and name not in known.values():
+            raise ConfigurationError(
+                f"--ignore {one_line(name)}: {point.title} has no such state; nothing was started; "
+                f"it has {', '.join(sorted(full for full, state in known.items() if state[0] != BUILT_IN_SIGN))}"
+            )
 
 
 def look(point: RecordedPoint, question: Question, seed: int) -> Seen:

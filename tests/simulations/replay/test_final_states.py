@@ -66,6 +66,12 @@ def test_what_agents_keep_is_left_out_and_what_is_in_flight_is_told_at_its_recei
     assert final_states(recorded) == {"bank": {"accounts": {1: 5}, IN_FLIGHT: {"till~bank:pay from till": ["7"]}}}
 
 
+def test_what_may_differ_is_left_out() -> None:
+    states = {"bank": {"seen": 1, "count": 2}, "till": {"seen": 3, "count": 4}}
+    recorded = Recorded(cut=3, states=states, in_flight=())
+    assert final_states(recorded, ("seen", "till:count")) == {"bank": {"count": 2}, "till": {}}
+
+
 def test_differences_are_told_by_process_state_and_key() -> None:
     first: dict[str, dict[str, Any]] = {"bank": {"accounts": {1: 5, 2: 6}, "count": 1}, "till": {"x": [1]}}
     second: dict[str, dict[str, Any]] = {"bank": {"accounts": {1: 5, 2: 7, 3: 8}, "count": 1}, "shop": {"y": "z" * 100}}

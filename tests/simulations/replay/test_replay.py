@@ -98,6 +98,17 @@ def test_futures_that_are_stopped_at_work_are_not_compared(
     assert "Seeds 1, 2 were still at work after 0.2 virtual seconds: what they had come to is not compared." in out
 
 
+def test_states_that_may_differ_can_be_left_out(race_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--seeds", "3", "--jobs", "1", "--ignore")
+    assert replay(race_store, f"{SERVICES}:race", *options, "won") == 0
+    assert replay(race_store, f"{SERVICES}:race", *options, "board:won") == 0
+    assert replay(race_store, f"{SERVICES}:race", *options, "press:won") == 1
+    assert capsys.readouterr().err == (
+        "cutpoint: error: --ignore press:won: recovery point 2 of computation simulated has no such state; nothing was "
+        "started; it has anna:laps, board:won, boris:laps, press:news\n"
+    )
+
+
 def test_an_invariant_that_does_not_hold_at_the_end_is_the_complaint(
     fair_store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
