@@ -1,4 +1,4 @@
-"""What a simulated host may not have: the error that says so, and the line of the program that asked.
+"""What a simulated host may not have: the error that says so, and the line of the program that asked or that failed.
 
 The line is that of the innermost caller who is neither the standard library, nor an installed package, nor this
 simulator: the one that a user can change. The demo's services count as programs, though they live beside the simulator.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from types import FrameType
+import traceback
+from types import CodeType, FrameType
 
 from cutpoint.errors import CutpointError
 
@@ -43,9 +44,24 @@ def asking_line() -> str:
         frame = frame.f_back
     frame = frame or innermost
     assert frame is not None, "somebody called"
-    file = frame.f_code.co_filename
+    return _shown(frame.f_code, frame.f_lineno)
+
+
+def failing_line(error: BaseException) -> str:
+    """Where the program was when ``error`` was raised, as `asking_line` says it; empty if nobody knows.
+
+    Of a group of errors the first one counts.
+    """
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    steps = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    of_the_program = [step for step in steps if not _is_machinery(step[0].co_filename)]
+    return _shown(*(of_the_program or steps)[-1]) if steps else ""
+
+
+def _shown(code: CodeType, line: int) -> str:
     folder = os.getcwd() + os.sep
-    return f"{file.removeprefix(folder)}:{frame.f_lineno} in {frame.f_code.co_qualname}"
+    return f"{code.co_filename.removeprefix(folder)}:{line} in {code.co_qualname}"
 
 
 def _is_machinery(file: str) -> bool:

@@ -19,17 +19,17 @@ LEADER = "leader"
 """As a target: whichever coordinator leads when the fault begins."""
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """One thing that goes wrong. What `target`, `other` and `amount` mean is up to the kind.
 
-    ``at``: the virtual time at which it begins; ``seconds``: how long it lasts, 0 for what is over at once. Groups of
-    hosts are names joined by commas.
+    ``at``: the virtual time at which it begins, where it is part of a plan; ``seconds``: how long it lasts, 0 for what
+    is over at once. Groups of hosts are names joined by commas.
     """
 
     kind: str
-    at: float
     target: str = ""
     other: str = ""
+    at: float = 0.0
     seconds: float = 0.0
     amount: float = 0.0
 

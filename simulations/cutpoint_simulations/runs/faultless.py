@@ -1,8 +1,9 @@
-"""Claim: nothing of Cutpoint's own fails for a reason that nobody foresaw.
+"""Claim: nothing fails for a reason that nobody foresaw, neither of Cutpoint's own nor of the services.
 
 Whatever happens to a cluster, the agents and the coordinator have an answer to it. What their logs call unforeseen, and
 an exception that reached an event loop, is a bug; that a process gives up with an error of the `CutpointError` tree,
-and is started again, is an answer.
+and is started again, is an answer. A service's task or handler may fail because a connection does; if it fails with
+anything else, that is a bug of the service.
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ import logging
 from collections.abc import Callable
 from types import TracebackType
 
-from cutpoint.errors import CutpointError
+import aiohttp
+
+from cutpoint.errors import ConfigurationError, CutpointError, UsageError
 from cutpoint_simulations.loop import Unhandled, current
 from cutpoint_simulations.oracles import Violation
+from cutpoint_simulations.refusal import failing_line
 
 NAME = "unforeseen"
 
 _LOGS = ("cutpoint", "aiohttp", "asyncio")
 _UNFORESEEN = ("unforeseen", "cannot be restored")
+_OF_THE_PROGRAM = (ConfigurationError, UsageError)
+_FROM_OUTSIDE = (OSError, aiohttp.ClientError)
 
 Note = Callable[[str, str], object]
 
@@ -43,10 +49,10 @@ class Listening(logging.Handler):
             return
         text = record.getMessage()
         self._note(host.name, f"{record.levelname.lower()}: {text}")
-        if record.levelno >= logging.ERROR and any(word in text for word in _UNFORESEEN):
-            error = record.exc_info[1] if record.exc_info else None
-            told = text if error is None else f"{text}: {type(error).__name__}: {error}"
-            self.violations.append(Violation(oracle=NAME, complaint=told, at=self._clock(), process=host.name))
+        error = record.exc_info[1] if record.exc_info else None
+        if record.levelno >= logging.ERROR and (any(word in text for word in _UNFORESEEN) or _is_a_bug(error)):
+            complaint = _told(f"{host.name}: {text}", error)
+            self.violations.append(Violation(oracle=NAME, complaint=complaint, at=self._clock(), process=host.name))
 
     def __enter__(self) -> Listening:
         for name in _LOGS:
@@ -64,10 +70,31 @@ class Listening(logging.Handler):
             logger.propagate = propagate
 
 
-def of_unhandled(unhandled: Unhandled) -> Violation | None:
-    """What an event loop was told, as a violation; None if a process gave up with an error that it told."""
+def of_unhandled(unhandled: Unhandled, *, by_service: bool) -> Violation | None:
+    """What an event loop was told, as a violation; None if a process gave up with an error that it told.
+
+    ``by_service``: whether it was a service's; if that was declared or used wrongly, it is no answer.
+    """
     error = unhandled.error
-    if isinstance(error, CutpointError):
+    if isinstance(error, CutpointError) and not (by_service and isinstance(error, _OF_THE_PROGRAM)):
         return None
-    told = unhandled.message if error is None else f"{unhandled.message}: {type(error).__name__}: {error}"
-    return Violation(oracle=NAME, complaint=told, at=unhandled.at, process=unhandled.host)
+    complaint = _told(unhandled.message, error)
+    return Violation(oracle=NAME, complaint=complaint, at=unhandled.at, process=unhandled.host)
+
+
+def _is_a_bug(error: BaseException | None) -> bool:
+    """Whether a service's task or handler failed with something that no fault around it explains."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(_is_a_bug(part) for part in error.exceptions)
+    if isinstance(error, CutpointError):
+        return isinstance(error, UsageError)
+    return isinstance(error, Exception) and not isinstance(error, _FROM_OUTSIDE)
+
+
+def _told(text: str, error: BaseException | None) -> str:
+    """What failed, the error if the text has not named it, and the line of the program where it was raised."""
+    if error is None:
+        return text
+    named = "" if str(error) and str(error) in text else f": {type(error).__name__}: {error}"
+    line = failing_line(error)
+    return f"{text}{named}{f', at {line}' if line else ''}"

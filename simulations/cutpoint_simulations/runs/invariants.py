@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import ClassVar
 
+import msgspec
+
 from cutpoint.protocol.messages import Close
 from cutpoint.store import Part
+from cutpoint_simulations.chronicle.observations import shortly
 from cutpoint_simulations.cluster import Check, Cluster, InFlight, Recorded
 from cutpoint_simulations.oracles import Case, Oracle, Published, Violation, contents
+from cutpoint_simulations.refusal import failing_line
+
+TOLD_MOST = 12
+"""Of the messages in flight so many are told."""
 
 
 class Invariants(Oracle):
@@ -21,8 +29,8 @@ class Invariants(Oracle):
         self._last: Recorded | None = None
 
     def published(self, point: Published, case: Case) -> tuple[Violation, ...]:
-        """Ask each invariant about the recovery point."""
-        if not point.complete:
+        """Ask each invariant about the recovery point, once every process has joined that has begun."""
+        if not point.complete or not case.phases().keys() <= point.parts.keys():
             return ()
         self._last = recorded(point)
         return self._ask(self._cluster.invariants, self._last, case)
@@ -37,10 +45,25 @@ class Invariants(Oracle):
             try:
                 complaint = check(point)
             except Exception as error:  # the user's code: whatever it is, it is told
-                complaint = f"it could not be evaluated: {type(error).__name__}: {error}"
+                complaint = f"cannot be evaluated: {type(error).__name__}: {error}, at {failing_line(error)}"
             if complaint:
-                found.append(self.violation(case, f"{name}: {complaint}", cut=point.cut))
+                violation = self.violation(case, f"{name}: {complaint}", cut=point.cut)
+                found.append(msgspec.structs.replace(violation, evidence=tell(point)))
         return tuple(found)
+
+
+def tell(point: Recorded) -> tuple[str, ...]:
+    """What a recovery point holds, in lines that are not too long: the states of each process, what was in flight."""
+    lines = [
+        f"{process}: {', '.join(f'{name} = {reprlib.repr(state)}' for name, state in sorted(states.items()))}"
+        for process, states in sorted(point.states.items())
+    ]
+    under_way = [f"from {each.sender} to {each.receiver}: {shortly(each.payload)}" for each in point.in_flight]
+    return (*lines, *(f"in flight {message}" for message in under_way[:TOLD_MOST]), *_others(under_way[TOLD_MOST:]))
+
+
+def _others(messages: list[str]) -> tuple[str, ...]:
+    return (f"in flight {len(messages)} more",) if messages else ()
 
 
 def recorded(point: Published) -> Recorded:

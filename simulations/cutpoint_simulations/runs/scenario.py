@@ -28,6 +28,7 @@ class Scenario:
     ``seconds``: the safety phase, in which faults begin. Then all is healed, and within ``progress_seconds`` a new
     recovery point has to come and everybody has to run. At last services that can be made quiet are, for
     ``quiet_seconds``. ``kinds``: the faults that are drawn; None: all, ``()``: none. ``pace``: see `Cluster`.
+    ``weather`` and ``shuffled`` (see `Simulation`): None: the seed says.
     """
 
     name: str
@@ -39,7 +40,9 @@ class Scenario:
     coordinators: int = 1
     kinds: tuple[str, ...] | None = None
     pace: float = 1.0
-    oracles: Callable[[], tuple[Oracle, ...]] = oracles
+    weather: Weather | None = None
+    shuffled: bool | None = None
+    oracles: Callable[[], tuple[Oracle, ...]] = dataclasses.field(default=oracles, repr=False)
 
 
 def weather(chance: random.Random) -> Weather:

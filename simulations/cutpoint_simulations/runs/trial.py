@@ -38,7 +38,7 @@ class Trial:
         self.seed = seed
         self.scenario = scenario
         self._contexts = contextlib.ExitStack()
-        self.simulation = self._contexts.enter_context(Simulation(seed))
+        self.simulation = self._contexts.enter_context(Simulation(seed, shuffled=scenario.shuffled))
         try:
             self.cluster = self._declared()
             self.tracing = self._tracing() if traced else None
@@ -49,7 +49,7 @@ class Trial:
 
     def _declared(self) -> Cluster:
         scenario = self.scenario
-        self.simulation.network.weather = weather(random.Random(f"{self.seed}/weather"))
+        self.simulation.network.weather = scenario.weather or weather(random.Random(f"{self.seed}/weather"))
         coordinator = settings(interval_seconds=scenario.interval_seconds)
         cluster = Cluster(
             self.simulation, coordinator=coordinator, coordinators=scenario.coordinators, pace=scenario.pace
@@ -210,7 +210,8 @@ class Trial:
     @property
     def violations(self) -> tuple[Violation, ...]:
         """Everything that was found to be wrong, in the order of virtual time."""
-        unhandled = (of_unhandled(each) for each in self.simulation.unhandled)
+        services = self.cluster.services
+        unhandled = (of_unhandled(each, by_service=each.host in services) for each in self.simulation.unhandled)
         found = [*self.jury.violations, *self.listening.violations, *(each for each in unhandled if each is not None)]
         return tuple(sorted(found, key=lambda violation: violation.at))
 
