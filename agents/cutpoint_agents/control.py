@@ -149,6 +149,9 @@ class Control:
 
     async def _listen(self, connection: aiohttp.ClientWebSocketResponse, url: str) -> None:
         async for message in connection:
+            if message.type is aiohttp.WSMsgType.ERROR and not isinstance(message.data, aiohttp.WebSocketError):
+                log.debug("the connection to the coordinator at %s broke: %s", url, message.data)
+                return
             if message.type is not aiohttp.WSMsgType.TEXT:
                 raise ConfigurationError(f"what answers at {url} is not a coordinator: it sent {message.type.name}")
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,27 @@ async def test_a_coordinator_that_says_wait_is_asked_again(tmp_path: Path) -> No
         await coordinator.say("one", Rejected(reason="not the leader", waiting_helps=True))
         await asyncio.wait_for(starting, 5)
         await agent.__aexit__(None, None, None)
+
+
+async def test_a_coordinator_that_stops_before_it_has_admitted_anybody_is_no_wrong_address(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def hang(request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse(autoping=False)
+        await ws.prepare(request)
+        async for _ in ws:
+            pass  # no pong ever
+        return ws
+
+    app = web.Application()
+    app.router.add_get("/v1/agents", hang)
+    async with running(app) as url:
+        agent = Agent("one", coordinator=url, settings=dataclasses.replace(IMPATIENT, heartbeat_seconds=0.1))
+        starting = asyncio.create_task(agent.__aenter__())
+        await until(lambda: f"the connection to the coordinator at {url} is lost" in caplog.text)
+        assert not starting.done()
+        starting.cancel()
+        await asyncio.wait((starting,))
 
 
 async def test_the_service_runs_on_without_a_coordinator_and_comes_back_to_it(
