@@ -1,50 +1,87 @@
-"""What a failed run says to whoever reads a test's output: what is wrong, which seed, the end of its story, a page."""
+"""What a failed run says to whoever reads a test's output: what is wrong, where, which seed, its story, a page.
+
+It is written for somebody who knows their own services and nothing of Cutpoint's insides.
+"""
 
 from __future__ import annotations
 
 import re
-import tempfile
-from pathlib import Path
-from typing import NoReturn
+from collections.abc import Sequence
 
-from cutpoint_simulations.runs import Trial
+from hypothesis.control import current_build_context, currently_in_test_context
+
+from cutpoint.errors import CutpointError
+from cutpoint_simulations.diagrams import diagram_folder
+from cutpoint_simulations.oracles import Violation
+from cutpoint_simulations.runs.invariants import Invariants
 from cutpoint_simulations.trace import Trace, tell, write_diagram
 
 TOLD_LINES = 30
 """How much of the story is told; the page has all of it."""
 
+WIDTH = 150
+"""No line of the story is longer."""
+
+_HEADING_LINES = 2
+
 
 class SimulationFailed(AssertionError):
-    """Something that must hold did not hold in a simulated run. ``trace`` is what happened."""
+    """Something that must hold did not hold in a simulated run. ``trace`` is what happened, if it was asked for."""
 
-    def __init__(self, text: str, trace: Trace) -> None:
+    __module__ = "cutpoint_simulations.kit"  # where it is imported from, and what a traceback prints
+
+    def __init__(self, text: str, trace: Trace | None = None) -> None:
         super().__init__(text)
         self.trace = trace
 
 
-def fail(trial: Trial) -> NoReturn:
-    """Raise `SimulationFailed` for the first violation of ``trial``."""
-    trace = trial.trace()
-    raise SimulationFailed(story(trace), trace)
+def last_look() -> bool:
+    """Whether somebody will read what is said now: not while Hypothesis searches and shrinks."""
+    return not currently_in_test_context() or current_build_context().is_final
 
 
-def story(trace: Trace, folder: Path | None = None) -> str:
-    """The verdict, the seed, the last lines of the story, and where the diagram was written."""
-    lines = [
-        trace.verdict,
-        f"seed {trace.seed} of {trace.title}; the end of its story:",
+def say(violations: Sequence[Violation], trace: Trace, *, title: str) -> str:
+    """The first violation as a test should print it, with its story."""
+    violation = violations[0]
+    return "\n".join([headline(violation), "", *_evidence(violation), *story(trace, title=title)])
+
+
+def headline(violation: Violation) -> str:
+    """What is wrong, in one line; the user's own invariants speak for themselves."""
+    complaint = " ".join(violation.complaint.split())
+    return complaint if violation.oracle == Invariants.name else f"{violation.oracle}: {complaint}"
+
+
+def story(trace: Trace, *, title: str) -> list[str]:
+    """The seed, the last entries of what happened, and where the page is, drawn under ``title``; in lines."""
+    lines = tell(trace, last=TOLD_LINES).splitlines()[_HEADING_LINES:]
+    return [
+        f"What happened with seed {trace.seed}:",
+        *(f"  {_short(line)}" for line in lines),
         "",
-        *(f"  {line}" for line in tell(trace, last=TOLD_LINES).splitlines()),
+        f"As a diagram: {draw(trace, title)}",
         "",
-        f"space-time diagram: {draw(trace, folder)}",
     ]
-    return "\n".join(lines)
 
 
-def draw(trace: Trace, folder: Path | None = None) -> Path:
-    """Write the page of ``trace``; a later run of the same title replaces it."""
-    folder = folder or Path(tempfile.gettempdir()) / "cutpoint-diagrams"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / (re.sub(r"[^A-Za-z0-9._-]+", "-", trace.title) + ".html")
-    write_diagram(trace, path)
-    return path
+def _evidence(violation: Violation) -> list[str]:
+    if not violation.evidence:
+        return []
+    where = f"Recovery point {violation.cut} holds:" if violation.cut else "What was found:"
+    return [where, *(f"  {_short(line)}" for line in violation.evidence), ""]
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."
+
+
+def draw(trace: Trace, title: str) -> str:
+    """Write the page of ``trace``, in the place of an earlier one of this title; its path, or why there is none."""
+    folder = diagram_folder()
+    path = folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', title).strip('-')}.html"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_diagram(trace, path)
+    except (OSError, CutpointError) as error:
+        return f"none could be written ({error})"
+    return str(path)

@@ -8,113 +8,135 @@
     TestWallets = Wallets.TestCase
 
 Each example is a simulated cluster of its own. Its steps are virtual time that passes, faults, cuts that an operator
-asks for, and whatever rules you add (`hypothesis.stateful.rule`); in them ``self.cluster`` is there, and `self.visit`
-asks one of your services over HTTP. After every step all oracles and your invariants have been heard; at the end
-everything heals, and a new recovery point has to come. A failure says the seed, tells the shortest history that
-Hypothesis found, and names a page with its space-time diagram.
+asks for, and whatever rules you add (`hypothesis.stateful.rule`); in them `cluster` is there, `visit` asks one of your
+services over HTTP, and `strike` lets something go wrong. After every step all oracles and your invariants have been
+heard; at the end everything heals, and a new recovery point has to come. A failure says what is wrong and with which
+seed, tells the shortest history that Hypothesis found, names a page with its space-time diagram, and prints the history
+as a test to keep.
 """
 
 from __future__ import annotations
 
-import random
-import time
-import unittest
-from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, TypeVar
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from types import TracebackType
+from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
 import aiohttp
-import hypothesis
 from hypothesis import strategies as st
-from hypothesis.control import current_build_context
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.errors import HypothesisException
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from cutpoint.errors import UsageError
 from cutpoint_simulations.cluster import Cluster
-from cutpoint_simulations.faults import Places, draw
-from cutpoint_simulations.kit.failure import SimulationFailed, fail
-from cutpoint_simulations.loop.substitution import SUBSTITUTED
+from cutpoint_simulations.faults import Fault, Places
+from cutpoint_simulations.kit.failure import SimulationFailed, headline, last_look, say, story
+from cutpoint_simulations.kit.looking import test_case_of
+from cutpoint_simulations.kit.strategies import possible_kinds, seeds, single_faults
+from cutpoint_simulations.refusal import NotSimulated
 from cutpoint_simulations.runs import Scenario, Trial
 
 T = TypeVar("T")
 
-SEEDS = st.integers(min_value=0, max_value=2**16)
-
-TEST = hypothesis.settings(
-    deadline=None,
-    max_examples=50,
-    stateful_step_count=12,
-    phases=[phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain],
-    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
-)
-"""How long a machine looks, unless its ``TestCase.settings`` say otherwise."""
-
-SHRINK_SECONDS = 20.0
-"""How long a shorter history is looked for, once there is one that fails."""
+VISIT_SECONDS = 5.0
+"""How long a visitor waits for an answer, in virtual seconds."""
 
 
 class ClusterMachine(RuleBasedStateMachine):
-    """Override `declare`. ``kinds``: the faults that may happen, by name; None: all of `cutpoint_simulations.faults`.
+    """Override `declare`. ``kinds``: the faults that may happen, by name; None: all of `faults.KINDS`; ``()``: none.
 
-    ``interval_seconds``: from one cut to the next. ``coordinators``: how many there are.
+    ``interval_seconds``: from one cut to the next. ``coordinators``: how many there are. How long is looked is said
+    as with any of Hypothesis's machines: ``Wallets.TestCase.settings = settings(max_examples=500)``.
     """
 
     kinds: ClassVar[tuple[str, ...] | None] = None
     interval_seconds: ClassVar[float] = 0.25
     coordinators: ClassVar[int] = 1
-    _failing_since: ClassVar[float | None] = None
 
     def __init__(self) -> None:
         super().__init__()
         self._trial: Trial | None = None
-        self._failed = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.TestCase = test_case_of(cls)  # type: ignore[assignment]
 
     def declare(self, cluster: Cluster) -> None:
         """Declare your services and invariants."""
-        raise UsageError(f"{type(self).__name__} declares no services; override declare(self, cluster)")
+        raise UsageError(
+            f"{type(self).__name__} declares no services; nothing was run; override declare(self, cluster)"
+        )
+
+    # ------------------------------------------------------------------------------------------- for rules of your own
 
     @property
     def trial(self) -> Trial:
-        """The run under way."""
-        assert self._trial is not None, "the machine has begun"
+        """The run under way. Raises `UsageError` before it has begun."""
+        if self._trial is None:
+            raise UsageError(
+                f"the cluster of {type(self).__name__} has not begun yet; nothing was run; use @rule in the place of "
+                "@initialize"
+            )
         return self._trial
 
     @property
     def cluster(self) -> Cluster:
-        """The cluster of this example."""
+        """The cluster of this example. ``self.cluster.services["shop"].kill()`` is the end of a service's life."""
         return self.trial.cluster
 
-    def visit(self, service: str, path: str, ask: Callable[[aiohttp.ClientResponse], Awaitable[T]]) -> T | None:
-        """GET ``path`` of a service as somebody outside, and what ``ask`` makes of the answer; None if none came."""
+    def complete(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine inside the simulation, as somebody outside of the cluster; raises what it raises."""
+        answer: T = self.cluster.simulation.complete(coroutine, on=self.cluster.operator)
+        return answer
+
+    def visit(
+        self,
+        service: str,
+        path: str,
+        ask: Callable[[aiohttp.ClientResponse], Awaitable[T]],
+        *,
+        method: str = "GET",
+        **request: Any,
+    ) -> T | None:
+        """Ask a service for ``path`` as somebody outside; what ``ask`` makes of the answer. None if none came.
+
+        ``request`` is what `aiohttp.ClientSession.request` takes: ``json``, ``headers`` and so on.
+        """
 
         async def asking() -> T | None:
-            timeout = aiohttp.ClientTimeout(total=5.0)
+            url, timeout = self.cluster.url(service) + path, aiohttp.ClientTimeout(total=VISIT_SECONDS)
             try:
                 async with (
                     aiohttp.ClientSession(timeout=timeout) as http,
-                    http.get(self.cluster.url(service) + path) as response,
+                    http.request(method, url, **request) as response,
                 ):
                     return await ask(response)
             except (aiohttp.ClientError, TimeoutError):
                 return None
 
-        answer: T | None = self.cluster.simulation.complete(asking(), on=self.cluster.operator)
-        return answer
+        try:
+            return None if self.trial.wrong else self.complete(asking())
+        except NotSimulated:
+            self.trial.let_pass(0.0)  # which notices that the run cannot go on
+            return None
 
-    # -------------------------------------------------------------------------------------------------------- rules
+    def strike(self, kind: str, target: str = "", **more: Any) -> None:
+        """Let a fault begin now: ``self.strike("kill", "shop", seconds=0.5)``. See `Fault` for what there is."""
+        self.trial.strike(Fault(kind=kind, target=target, **more))
 
-    @initialize(seed=SEEDS)
+    # ----------------------------------------------------------------------------------------------------------- rules
+
+    @initialize(seed=seeds())
     def begins(self, seed: int) -> None:
         """A new cluster starts."""
-        since = type(self)._failing_since
-        if since is not None and time.monotonic() - since > SHRINK_SECONDS:
-            hypothesis.assume(current_build_context().is_final)
         scenario = Scenario(
             name=type(self).__name__,
             declare=self.declare,
+            kinds=self.kinds,
             interval_seconds=self.interval_seconds,
             coordinators=self.coordinators,
         )
-        self._trial = Trial(seed, scenario, traced=True)
+        self._trial = Trial(seed, scenario, traced=last_look())
         self._trial.begin()
 
     @rule(seconds=st.sampled_from([0.1, 0.5, 2.0]))
@@ -122,12 +144,11 @@ class ClusterMachine(RuleBasedStateMachine):
         """Nothing is done to the cluster for a while."""
         self.trial.let_pass(seconds)
 
-    @rule(number=SEEDS)
-    def something_fails(self, number: int) -> None:
-        """A fault, the one of this number."""
-        places = Places.of(self.cluster)
-        for fault in draw(random.Random(number), places, 1.0, kinds=self.kinds)[:1]:
-            self.trial.strike(fault)
+    @precondition(lambda self: bool(possible_kinds(self.places, self.kinds)))
+    @rule(fault=st.runner().flatmap(lambda machine: single_faults(machine.places, kinds=machine.kinds)))
+    def something_fails(self, fault: Fault) -> None:
+        """A fault begins."""
+        self.trial.strike(fault)
         self.trial.let_pass(0.1)
 
     @rule()
@@ -135,50 +156,59 @@ class ClusterMachine(RuleBasedStateMachine):
         """Faults end, what is dead is started."""
         self.trial.heal()
 
-    @invariant()
-    def nothing_is_wrong(self) -> None:
-        """What the oracles and your invariants have said so far."""
-        if self._trial is not None and self._trial.violations:
+    @property
+    def places(self) -> Places:
+        """Where faults can happen."""
+        return Places.of(self.cluster)
+
+    # --------------------------------------------------------------------------------------------------- what is wrong
+
+    def check_invariants(self, *arguments: Any, **options: Any) -> None:
+        """Hear the oracles after each step, and then the machine's own invariants."""
+        __tracebackhide__ = True
+        if self._trial is not None and self._trial.wrong:
             self._fail(self._trial)
+        super().check_invariants(*arguments, **options)
 
     def teardown(self) -> None:
-        """Heal, demand progress, judge the end, and let go of everything."""
+        """Heal, demand progress, judge the end, and let go of everything. After an error only the last."""
+        __tracebackhide__ = True
         trial, self._trial = self._trial, None
         if trial is None:
             return
+        error = sys.exc_info()[1]
         try:
-            if not self._failed:
+            if error is None:
                 trial.finish()
-                if trial.violations:
+            if error is None or _is_the_rules_own(error):
+                if trial.wrong:
                     self._fail(trial)
+                if error is not None and last_look():
+                    error.add_note("\n".join(["", *story(trial.trace(), title=self._title)]))
         finally:
             trial.close()
 
-    def _fail(self, trial: Trial) -> None:
-        self._failed = True
-        if type(self)._failing_since is None:
-            type(self)._failing_since = time.monotonic()
-        fail(trial)
+    def _fail(self, trial: Trial) -> NoReturn:
+        __tracebackhide__ = True
+        if not last_look():
+            raise SimulationFailed(headline(trial.violations[0]))
+        trace = trial.trace()
+        raise SimulationFailed(say(trial.violations, trace, title=self._title), trace)
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        cls.TestCase = _test_case_of(cls)  # type: ignore[assignment]
+    @property
+    def _title(self) -> str:
+        return f"{type(self).__module__}.{type(self).__qualname__}"
 
+    def __enter__(self) -> Self:
+        return self
 
-def _test_case_of(machine: type[ClusterMachine]) -> type[unittest.TestCase]:
-    """Hypothesis's own test case, in a process that is substituted once for all examples."""
-    given: Any = RuleBasedStateMachine.__dict__["TestCase"].__get__(None, machine)
-
-    class TestCase(given):  # type: ignore[misc]
-        settings = TEST
-
-        def runTest(self) -> None:  # noqa: N802
-            machine._failing_since = None
-            with SUBSTITUTED:
-                super().runTest()
-
-    TestCase.__name__ = TestCase.__qualname__ = f"{machine.__name__}.TestCase"
-    return TestCase
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        __tracebackhide__ = True
+        self.teardown()
 
 
-__all__ = ["TEST", "ClusterMachine", "SimulationFailed"]
+def _is_the_rules_own(error: BaseException) -> bool:
+    """Whether a rule has failed by itself; Hypothesis ends examples with errors too, and people with Ctrl-C."""
+    return isinstance(error, Exception) and not isinstance(error, HypothesisException | SimulationFailed)

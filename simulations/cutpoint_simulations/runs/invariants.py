@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -55,11 +55,16 @@ class Invariants(Oracle):
 def tell(point: Recorded) -> tuple[str, ...]:
     """What a recovery point holds, in lines that are not too long: the states of each process, what was in flight."""
     lines = [
-        f"{process}: {', '.join(f'{name} = {reprlib.repr(state)}' for name, state in sorted(states.items()))}"
+        f"{process}: {', '.join(f'{name} = {reprlib.repr(state)}' for name, state in _of_the_service(states))}"
         for process, states in sorted(point.states.items())
     ]
     under_way = [f"from {each.sender} to {each.receiver}: {shortly(each.payload)}" for each in point.in_flight]
     return (*lines, *(f"in flight {message}" for message in under_way[:TOLD_MOST]), *_others(under_way[TOLD_MOST:]))
+
+
+def _of_the_service(states: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Without the agent's own states: clock, random, timers."""
+    return sorted((name, state) for name, state in states.items() if not name.startswith("@"))
 
 
 def _others(messages: list[str]) -> tuple[str, ...]:
