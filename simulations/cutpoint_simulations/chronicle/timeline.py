@@ -62,8 +62,14 @@ class Line:
         return ranges_of(sorted(numbers))
 
     def under_way_to(self, receiver: Line | None) -> list[int]:
-        """The numbers that were sent here and that ``receiver``, the other end, has not taken."""
-        received = () if receiver is None else receiver.received()
+        """The numbers that were sent here and that ``receiver``, the other end, has not taken.
+
+        None: it has nothing of the session. What was sent before anybody watched, and is not known to be under way, it
+        has then taken and forgotten.
+        """
+        if receiver is None:
+            return list(range(self.sent_before + 1, self.sent_count + 1))
+        received = receiver.received()
         if len(received) == 1 and received[0][0] == 1:
             return list(range(received[0][1] + 1, self.sent_count + 1))
         return [number for number in range(1, self.sent_count + 1) if not holds(received, number)]
