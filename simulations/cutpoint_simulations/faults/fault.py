@@ -19,7 +19,7 @@ LEADER = "leader"
 """As a target: whichever coordinator leads when the fault begins."""
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
+class Fault(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """One thing that goes wrong. What `target`, `other` and `amount` mean is up to the kind.
 
     ``at``: the virtual time at which it begins, where it is part of a plan; ``seconds``: how long it lasts, 0 for what
