@@ -131,6 +131,7 @@ class _Replay:
             self._set_up(contexts)
             restore(self.cluster, self.point, self.watch, self.question.app)
             self.began_at = self.last_at = simulation.agenda.now
+            self._judge_the_beginning()
             at_rest = self._go_on()
             return Future(
                 seed=self.seed,
@@ -162,23 +163,22 @@ class _Replay:
             hears += [self.messages.hear, self.tracing.hear]
         self.listening = contexts.enter_context(Listening(lambda: simulation.agenda.now, self._note))
         self.watch = contexts.enter_context(Watch(*hears))
-        invariants = Invariants(cluster)
+        self.invariants = Invariants(cluster)
         self.jury = Jury(
             case_of(cluster, chronicle, self.watch),
-            (*oracles(), invariants),
+            (*oracles(), self.invariants),
             on_published=self._published,
             on_abandoned=self.tracing.abandoned,
         )
-        self._judge_the_beginning(invariants)
         furnish(cluster, point)
         self.jury.sits_over(cluster)
         simulation.heard = self._heard
 
-    def _judge_the_beginning(self, invariants: Invariants) -> None:
+    def _judge_the_beginning(self) -> None:
         """The services' own invariants have to hold in the recovery point itself."""
         parts = {str(part.process): part for part in self.point.parts}
         given = Published(point=point_of(self.point.manifest), manifest=self.point.manifest, parts=parts)
-        self.jury.violations.extend(invariants.published(given, self.jury.case))
+        self.jury.violations.extend(self.invariants.published(given, self.jury.case))
 
     # ------------------------------------------------------------------------------------------------ what is heard
 
