@@ -77,6 +77,7 @@ class Watch:
 
     def __enter__(self) -> Watch:
         for owner, name, wrapper in (
+            (Process, "__init__", self._made),
             (Process, "step", self._step),
             (Process, "send", self._send),
             (Process, "take", self._take),
@@ -95,6 +96,10 @@ class Watch:
             setattr(owner, name, original)
 
     # -------------------------------------------------------------------------------------------------- the wrappers
+
+    def _made(self, original: Callable[..., None], core: Process, **options: Any) -> None:
+        original(core, **options)
+        self._life(core)
 
     def _step(self, original: Callable[..., tuple[Effect, ...]], core: Process, event: Event) -> tuple[Effect, ...]:
         life = self._life(core)
@@ -188,7 +193,7 @@ _TOLD: dict[type[Effect], Callable[[Watch, _Life, Any], None]] = {
 def _method(wrapper: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
     """A function that can stand in a class for ``original``."""
 
-    def wrapped(core: Any, *args: Any) -> Any:
-        return wrapper(original, core, *args)
+    def wrapped(core: Any, *args: Any, **options: Any) -> Any:
+        return wrapper(original, core, *args, **options)
 
     return wrapped

@@ -29,11 +29,16 @@ class Invariants(Oracle):
         self._last: Recorded | None = None
 
     def published(self, point: Published, case: Case) -> tuple[Violation, ...]:
-        """Ask each invariant about the recovery point, once every process has joined that has begun."""
-        if not point.complete or not case.phases().keys() <= point.parts.keys():
+        """Ask each invariant about the recovery point, once every service's process has joined."""
+        if not point.complete or not self._holds_everybody(point, case):
             return ()
         self._last = recorded(point)
         return self._ask(self._cluster.invariants, self._last, case)
+
+    def _holds_everybody(self, point: Published, case: Case) -> bool:
+        lives = [host.life for host in self._cluster.services.values()]
+        begun = all(lives) or not any(lives)  # where nobody has begun, it comes from another run
+        return begun and case.phases().keys() <= point.parts.keys()
 
     def ended(self, case: Case, *, quiet: bool) -> tuple[Violation, ...]:
         """Ask about the last recovery point."""
