@@ -30,7 +30,15 @@ def replacements() -> list[Replacement]:
         if module in sys.modules
         for name in names
     ]
-    return [(kind, "__hash__", _hash) for kind in (*of_asyncio, *of_libraries)]
+    hashed = [(kind, "__hash__", _hash) for kind in (*of_asyncio, *of_libraries)]
+    return [*hashed, *_placeholders()]
+
+
+def _placeholders() -> list[Replacement]:
+    """What aiohttp keeps among its connections while one is made: it takes no attributes, and leads to a future."""
+    connector = sys.modules.get("aiohttp.connector")
+    placeholder = getattr(connector, "_TransportPlaceholder", None)
+    return [] if placeholder is None else [(placeholder, "__hash__", lambda self: hash(self.closed))]
 
 
 def _hash(thing: Any) -> int:
