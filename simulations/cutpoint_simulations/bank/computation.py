@@ -17,7 +17,7 @@ AGENT = Settings(heartbeat_seconds=2.0, connect_seconds=2.0, redial_most_seconds
 """Patience that suits services which fail often."""
 
 
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.15
 """About how long a bank waits from one payment to the next on each channel."""
 
 
@@ -37,7 +37,7 @@ def declare(cluster: Cluster) -> None:
         cluster.service(name, make)
     cluster.on_quiet(hours.close)
     cluster.invariant("money", money)
-    cluster.finally_("receipts", receipts)
+    cluster.finally_("bookings", bookings)
 
 
 def money(point: Recorded) -> str | None:
@@ -50,11 +50,11 @@ def money(point: Recorded) -> str | None:
     return f"{held} in the accounts and {under_way} under way are {held + under_way}, not {total}"
 
 
-def receipts(point: Recorded) -> str | None:
-    """When all is quiet, every payment has been received and every receipt too."""
+def bookings(point: Recorded) -> str | None:
+    """When all is quiet, every payment has been booked."""
     paid = sum(states["paid"] for states in point.states.values())
-    received = sum(states["receipts"] for states in point.states.values())
-    return None if paid == received else f"{paid} payments were made, {received} receipts have come"
+    booked = sum(states["booked"] for states in point.states.values())
+    return None if paid == booked else f"{paid} payments were made, {booked} were booked"
 
 
 def holdings(states: Mapping[str, Any]) -> int:

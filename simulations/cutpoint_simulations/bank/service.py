@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -16,6 +16,14 @@ OPENING = 100
 """What is in each account of each bank at first."""
 
 RETRY_SECONDS = 0.05
+BOOKING_SECONDS = 0.01
+"""The longest that a bank takes to book a payment, every second time."""
+
+BURST_MOST = 3
+"""So many payments leave together at most."""
+
+HANGS_UP = 0.03
+"""How often a bank closes a channel after a payment, to open the next one."""
 
 
 class OpeningHours:
@@ -27,6 +35,83 @@ class OpeningHours:
     def close(self) -> None:
         """No bank begins another payment."""
         self.open = False
+
+
+class Bank:
+    """The accounts, and what is done with them."""
+
+    def __init__(self, agent: Agent, *, hours: OpeningHours, pause_seconds: float) -> None:
+        self._agent = agent
+        self._hours = hours
+        self._pause_seconds = pause_seconds
+        self._accounts = agent.table("accounts")
+        self._paid = agent.value("paid", 0)
+        self._booked = agent.value("booked", 0)
+        self._receipts = agent.value("receipts", 0)
+
+    def credit(self, account: int, amount: int) -> None:
+        """Change what is in an account."""
+        self._accounts[account] = self._accounts.get(account, OPENING) + amount
+
+    async def trade(self, peers: Mapping[str, str]) -> None:
+        """Pay all of ``peers`` (name to URL) for ever."""
+        async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as tasks:
+            for peer, url in peers.items():
+                tasks.create_task(self._deal_with(http, peer, url))
+
+    async def _deal_with(self, http: aiohttp.ClientSession, peer: str, url: str) -> None:
+        while True:
+            try:
+                bare = await http.ws_connect(f"{url}/payments")
+            except aiohttp.ClientError:
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            channel = self._agent.wrap(bare, name=f"{self._agent.name}-{peer}")
+            paying = asyncio.create_task(self._pay(channel))
+            try:
+                async for message in channel:
+                    self._receipts.value += message.json()["receipt"]
+            finally:
+                paying.cancel()
+
+    async def _pay(self, channel: Any) -> None:
+        """Pay now and then, until the bank hangs up."""
+        chance = self._agent.random
+        while True:
+            await asyncio.sleep(chance.uniform(0.0, 2 * self._pause_seconds))
+            if not self._hours.open:
+                continue
+            payments = [self._send_payment(channel) for _ in range(chance.randint(1, BURST_MOST))]
+            for payment in payments:
+                await payment
+            if chance.random() < HANGS_UP:
+                await channel.close()
+                return
+
+    def _send_payment(self, channel: Any) -> Awaitable[None]:
+        """No await from the debit to the call of send: a cut has both or neither."""
+        chance = self._agent.random
+        account = chance.randrange(ACCOUNTS)
+        amount = chance.randint(1, max(1, self._accounts.get(account, OPENING) // 4))
+        self.credit(account, -amount)
+        self._paid.value += 1
+        sent: Awaitable[None] = channel.send_json({"account": chance.randrange(ACCOUNTS), "amount": amount})
+        return sent
+
+    async def receive_payments(self, request: web.Request) -> web.WebSocketResponse:
+        """Book what another bank pays, and give receipts. A cut waits until a payment is booked."""
+        bare = web.WebSocketResponse()
+        await bare.prepare(request)
+        channel = self._agent.wrap(bare)
+        async for message in channel:
+            paid = message.json()
+            if self._agent.random.random() < 0.5:
+                await asyncio.sleep(self._agent.random.uniform(0.0, BOOKING_SECONDS))
+            self.credit(paid["account"], paid["amount"])
+            self._booked.value += 1
+            if not channel.closed:
+                await channel.send_json({"receipt": 1})
+        return bare
 
 
 def create_app(
@@ -42,60 +127,14 @@ def create_app(
 
     It pays during its ``hours``, by default always; it is paid at any time.
     """
-    hours = hours or OpeningHours()
     agent = Agent(name, coordinator=coordinator, settings=settings)
-    accounts = agent.table("accounts")
-    receipts = agent.value("receipts", 0)
-    payments = agent.value("paid", 0)
-
-    def credit(account: int, amount: int) -> None:
-        accounts[account] = accounts.get(account, OPENING) + amount
+    bank = Bank(agent, hours=hours or OpeningHours(), pause_seconds=pause_seconds)
 
     @agent.task
     async def trade() -> None:
-        async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as tasks:
-            for peer, url in peers.items():
-                tasks.create_task(pay_to(http, peer, url))
-
-    async def pay_to(http: aiohttp.ClientSession, peer: str, url: str) -> None:
-        while True:
-            try:
-                bare = await http.ws_connect(f"{url}/payments")
-            except aiohttp.ClientError:
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            channel = agent.wrap(bare, name=f"{name}-{peer}")
-            paying = asyncio.create_task(pay(channel))
-            try:
-                async for message in channel:
-                    receipts.value += message.json()["receipt"]
-            finally:
-                paying.cancel()
-
-    async def pay(channel: Any) -> None:
-        while True:
-            await asyncio.sleep(agent.random.uniform(0.0, 2 * pause_seconds))
-            if not hours.open:
-                continue
-            account = agent.random.randrange(ACCOUNTS)
-            amount = agent.random.randint(1, max(1, accounts.get(account, OPENING) // 4))
-            # No await from here to the call of send: a cut has both the debit and the payment, or neither.
-            credit(account, -amount)
-            payments.value += 1
-            await channel.send_json({"account": agent.random.randrange(ACCOUNTS), "amount": amount})
-
-    async def receive_payments(request: web.Request) -> web.WebSocketResponse:
-        bare = web.WebSocketResponse()
-        await bare.prepare(request)
-        channel = agent.wrap(bare)
-        async for message in channel:
-            paid = message.json()
-            credit(paid["account"], paid["amount"])
-            await channel.send_json({"receipt": 1})
-        return bare
+        await bank.trade(peers)
 
     app = web.Application()
-    app.router.add_get("/payments", receive_payments)
+    app.router.add_get("/payments", bank.receive_payments)
     app.cleanup_ctx.append(agent.context)
-    app["agent"] = agent
     return app
