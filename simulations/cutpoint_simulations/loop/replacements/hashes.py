@@ -27,8 +27,8 @@ def replacements() -> list[Replacement]:
     of_libraries = [
         getattr(sys.modules[module], name)
         for module, names in _OF_LIBRARIES.items()
-        if module in sys.modules
         for name in names
+        if hasattr(sys.modules.get(module), name)
     ]
     hashed = [(kind, "__hash__", _hash) for kind in (*of_asyncio, *of_libraries)]
     return [*hashed, *_placeholders()]
@@ -49,5 +49,9 @@ def _hash(thing: Any) -> int:
         host = running.host
         if host is None or host.loop is None:
             return object.__hash__(thing)
-        serial = thing.simulated_serial = host.loop.next_serial()
+        serial = host.loop.next_serial()
+        try:
+            thing.simulated_serial = serial
+        except AttributeError:  # it has slots: then all of its kind have the same
+            return 0
     return serial
