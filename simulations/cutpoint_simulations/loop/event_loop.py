@@ -263,6 +263,18 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
         """Refused: the simulation runs all loops."""
         self._refuse("an event loop run by itself", "let the simulation run it")
 
+    async def create_connection(self, *arguments: Any, **options: Any) -> Any:
+        """See `asyncio.loop.create_connection`. TLS is refused."""
+        if options.get("ssl"):
+            self._refuse("TLS", "speak http:// inside a simulation")
+        return await super().create_connection(*arguments, **options)
+
+    async def create_server(self, *arguments: Any, **options: Any) -> Any:
+        """See `asyncio.loop.create_server`. TLS is refused."""
+        if options.get("ssl"):
+            self._refuse("TLS", "speak http:// inside a simulation")
+        return await super().create_server(*arguments, **options)
+
     def _make_ssl_transport(self, *_: Any, **__: Any) -> NoReturn:
         self._refuse("TLS", "speak http:// inside a simulation")
 

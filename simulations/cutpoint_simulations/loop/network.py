@@ -60,7 +60,7 @@ class Weather:
 class Network:
     """All sockets and links. ``saw`` is told of everything that arrives, for the digest of the run."""
 
-    def __init__(self, agenda: Agenda, chance: random.Random, saw: Callable[[bytes], None]) -> None:
+    def __init__(self, agenda: Agenda, chance: random.Random, saw: Callable[[int, bytes], None]) -> None:
         self.weather = Weather()
         self._agenda = agenda
         self._chance = chance
@@ -225,7 +225,7 @@ class Network:
         self._agenda.at(when, self._arrive, stream, item)
 
     def _arrive(self, stream: Stream, item: Item) -> None:
-        self._saw(item if isinstance(item, bytes) else item.encode())
+        self._saw(stream.number, item if isinstance(item, bytes) else item.encode())
         if item is FIN or item is RST:
             stream.link.streams.pop(stream.number, None)
         stream.arrive(item)

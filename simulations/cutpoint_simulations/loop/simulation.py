@@ -41,6 +41,7 @@ TURNS_MAX = 5_000_000
 """More turns than any sensible run has: a loop that never waits is found out."""
 
 _TURN = struct.Struct("<dHI")
+_ARRIVAL = struct.Struct("<dQ")
 _SEEN_BYTES_MAX = 1 << 16
 
 
@@ -232,8 +233,9 @@ class Simulation:
         self._callbacks += callbacks
         self._seen += _TURN.pack(self.agenda.now, number, callbacks)
 
-    def _arrived(self, item: bytes) -> None:
+    def _arrived(self, stream: int, item: bytes) -> None:
         self._arrivals += 1
+        self._seen += _ARRIVAL.pack(self.agenda.now, stream)
         self._see(item)
 
     def _see(self, item: bytes) -> None:
@@ -244,7 +246,7 @@ class Simulation:
 
     @property
     def digest(self) -> str:
-        """A hash of every turn and every byte that arrived, in their order."""
+        """A hash of every turn and every byte that arrived, when and where, in their order."""
         self._digest.update(self._seen)
         self._seen.clear()
         return f"sha256:{self._digest.hexdigest()}"

@@ -9,6 +9,7 @@ Python, is moved by time-machine. What C code does on its own is told by Python'
 
 from __future__ import annotations
 
+import datetime as dt
 import gc
 import sys
 
@@ -78,8 +79,11 @@ class Substituted:
 
 
 def _travel() -> time_machine.travel:
-    """Let every wall clock of the process show what the clock of the current host shows, and the real time else."""
-    travel = time_machine.travel(0.0, tick=False)
+    """Let every wall clock of the process show what the clock of the current host shows, and the real time else.
+
+    Local time is UTC meanwhile: the same seed gives the same run wherever the machine stands.
+    """
+    travel = time_machine.travel(dt.datetime(1970, 1, 1, tzinfo=dt.UTC), tick=False)
     traveller = travel.start()
     real = time_machine.escape_hatch.time.time_ns
 

@@ -9,16 +9,7 @@ from __future__ import annotations
 from cutpoint_simulations.disk import Mount
 from cutpoint_simulations.disk import substitutions as of_files
 from cutpoint_simulations.loop.current import running
-from cutpoint_simulations.loop.replacements import (
-    chance,
-    clocks,
-    hashes,
-    libraries,
-    loops,
-    network,
-    processes,
-    threads,
-)
+from cutpoint_simulations.loop.replacements import chance, clocks, hashes, libraries, loops, network, processes, threads
 from cutpoint_simulations.loop.replacements.serving import Replacement
 from cutpoint_simulations.refusal import NotSimulated
 

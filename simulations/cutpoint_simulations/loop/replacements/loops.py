@@ -21,7 +21,6 @@ def replacements() -> list[Replacement]:
         served(events, "get_event_loop", lambda host: events.get_running_loop()),
         *all_refused(events, _NEW, "asyncio.{}()", _LET),
         refused(vars(selectors)["_BaseSelectorImpl"], "__init__", "a selector", "use asyncio's streams"),
-        (vars(tasks)["_GatheringFuture"], "__hash__", _hash),
     ]
 
 
@@ -30,13 +29,3 @@ def _all_tasks(host: Host, loop: Any = None) -> set[asyncio.Task[Any]]:
     loop = events.get_running_loop() if loop is None else loop
     found: list[asyncio.Task[Any]] = loop.tasks()
     return set(found)
-
-
-def _hash(future: Any) -> int:
-    """What `asyncio.gather` returns is made without asking the loop; the loop numbers it all the same."""
-    loop = future.get_loop()
-    if not hasattr(loop, "next_serial"):
-        return object.__hash__(future)
-    if not hasattr(future, "simulated_hash"):
-        future.simulated_hash = loop.next_serial()
-    return int(future.simulated_hash)

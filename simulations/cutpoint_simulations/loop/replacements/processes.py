@@ -18,7 +18,7 @@ PROCESSORS = 4
 """How many every simulated machine has: a program may size its pools by it."""
 
 _CHILDREN = ("fork", "forkpty", "system", "popen", "posix_spawn", "posix_spawnp", "execv", "execve")
-_WAITS = ("wait", "wait3", "wait4", "waitid", "waitpid", "waitstatus_to_exitcode")
+_WAITS = ("wait", "wait3", "wait4", "waitid", "waitpid")
 _PIPES = ("eventfd", "memfd_create", "openpty", "pidfd_open", "pipe", "pipe2")
 _SIGNALS = ("alarm", "pause", "pthread_kill", "pthread_sigmask", "setitimer", "set_wakeup_fd", "siginterrupt", "signal")
 _SIGNAL_WAITS = ("sigpending", "sigtimedwait", "sigwait", "sigwaitinfo")

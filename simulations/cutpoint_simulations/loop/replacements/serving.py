@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
+from types import GenericAlias
 from typing import Any
 
 from cutpoint_simulations.loop.current import running
@@ -18,14 +19,27 @@ _LIKE_IT = ("__module__", "__name__", "__qualname__", "__doc__")
 
 
 class _Builtin:
-    """Stands for a function written in C, which does not become a method where a class keeps it."""
+    """Stands for a function written in C, which does not become a method where a class keeps it, or for a class."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, function, assigned=_LIKE_IT, updated=())
+    def __init__(self, function: Callable[..., Any], original: Any) -> None:
+        functools.update_wrapper(self, original, assigned=_LIKE_IT, updated=())
         self._function = function
+        self._original = original
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         return self._function(*arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+    def __getitem__(self, item: Any) -> Any:
+        return GenericAlias(self, item)  # type: ignore[arg-type]
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, self._original)
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (self._original,)
 
 
 def served(place: Any, name: str, serve: Callable[..., Any]) -> Replacement:
@@ -37,7 +51,7 @@ def served(place: Any, name: str, serve: Callable[..., Any]) -> Replacement:
         host = running.host
         return original(*arguments, **options) if host is None else serve(host, *arguments, **options)
 
-    return place, name, either if hasattr(type(original), "__get__") else _Builtin(either)
+    return place, name, either if hasattr(type(original), "__get__") else _Builtin(either, original)
 
 
 def refused(place: Any, name: str, what: str, instead: str) -> Replacement:
