@@ -53,6 +53,7 @@ class Connection:
         self._idle: asyncio.Future[None] | None = None
         self._pump_task = board.background.spawn(self._pump(), name=f"cutpoint pump {number}")
         self._write_task = board.background.spawn(self._write(), name=f"cutpoint writer {number}")
+        self._pump_task.add_done_callback(self._pump_ended)
 
     @property
     def pump_task(self) -> asyncio.Task[None]:
@@ -117,6 +118,11 @@ class Connection:
                     await asyncio.wait((self._write_task,), timeout=_LAST_WORDS_SECONDS)
             finally:
                 self._end()
+
+    def _pump_ended(self, _: asyncio.Task[None]) -> None:
+        """One that was cancelled before its first step has had no chance to say so itself."""
+        if not self.lost:
+            self._end()
 
     def _end(self) -> None:
         self.lost = True
