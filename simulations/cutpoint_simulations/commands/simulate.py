@@ -42,6 +42,11 @@ BANK = "cutpoint_simulations.bank:declare"
     help="Draw the first run that went wrong, else the first, as .svg or .html.",
 )
 @click.option("--shrink/--no-shrink", default=True, help="Make the first run that went wrong as small as possible.")
+@click.option(
+    "--exhaustive",
+    metavar="CONFIGURATION",
+    help="Instead of seeds, every interleaving of a small world: pair-2, ring-3; 'list' names them all.",
+)
 @json_option
 @click.pass_context
 def simulate(
@@ -56,6 +61,7 @@ def simulate(
     coordinators: int,
     draw: Path | None,
     shrink: bool,
+    exhaustive: str | None,
     as_json: bool,
 ) -> None:
     """Run services in the simulator, one run for each seed, with faults, and judge everything that happens."""
@@ -64,6 +70,8 @@ def simulate(
     from cutpoint_simulations.runs.series import Wanted
     from cutpoint_simulations.trace.diagram import check_diagram
 
+    if exhaustive is not None:
+        context.exit(_explore(exhaustive, as_json=as_json))
     if faults == "list":
         for kind in KINDS.values():
             click.echo(f"{kind.name:18} {kind.about}")
@@ -82,6 +90,29 @@ def simulate(
         _look_closer(wanted, outcome, draw=draw, shrink=shrink, as_json=as_json)
     if totals.failed:
         context.exit(1)
+
+
+def _explore(name: str, *, as_json: bool) -> int:
+    """Search one configuration, or list them. Returns the exit status; raises `click.BadParameter`."""
+    import msgspec
+    from rich.console import Console
+
+    from cutpoint_simulations.world.search.configuration import CONFIGURATIONS
+
+    if name == "list":
+        click.echo("\n".join(CONFIGURATIONS))
+        return 0
+    if name not in CONFIGURATIONS:
+        raise click.BadParameter(
+            f"there is no configuration {name!r}; nothing was searched; choose from {', '.join(CONFIGURATIONS)}",
+            param_hint="--exhaustive",
+        )
+    from cutpoint_simulations.world.search.exploration import explore
+
+    with Console(stderr=True).status(name) as status:
+        coverage = explore(CONFIGURATIONS[name], progress=lambda states: status.update(f"{name}: {states:,} states"))
+    click.echo(msgspec.json.encode(coverage).decode() if as_json else str(coverage))
+    return 0 if coverage.finding is None else 1
 
 
 def _kinds(faults: str | None, *, no_faults: bool) -> tuple[str, ...] | None:
