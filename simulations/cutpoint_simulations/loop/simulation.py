@@ -29,6 +29,7 @@ from cutpoint_simulations.loop.agenda import Agenda
 from cutpoint_simulations.loop.clock import EPOCH
 from cutpoint_simulations.loop.event_loop import HostLoop
 from cutpoint_simulations.loop.host import Host, Main, Unhandled
+from cutpoint_simulations.loop.library_caches import forget
 from cutpoint_simulations.loop.network import Network
 from cutpoint_simulations.loop.shared_chance import SharedChance
 from cutpoint_simulations.loop.stage import Stage
@@ -117,6 +118,7 @@ class Simulation:
                     loop.discard()
             loops.clear()
             self.hosts.clear()
+            forget()
             gc.collect()
 
     # -------------------------------------------------------------------------------------------------------- hosts

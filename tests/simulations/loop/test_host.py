@@ -6,10 +6,14 @@ import os
 import signal
 import sys
 import time
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from cutpoint.errors import CutpointError
 from cutpoint_simulations.loop import Simulation
@@ -329,3 +333,40 @@ def test_starts_and_ends_are_heard() -> None:
         ("start", "host", "life 2"),
         ("end", "host", "its machine loses power"),
     ]
+
+
+def test_what_a_simulation_needed_is_let_go_of_with_it() -> None:
+    class Everything:
+        """What the handler of an application can reach."""
+
+    kept: list[weakref.ref[Everything]] = []
+
+    async def serve() -> None:
+        everything = Everything()
+        kept.append(weakref.ref(everything))
+
+        async def answer(_: web.Request) -> web.Response:
+            return web.Response(text=repr(everything))
+
+        @web.middleware
+        async def pass_on(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await handler(request)
+
+        app = web.Application(middlewares=[pass_on])
+        app.router.add_get("/", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "0.0.0.0", 80).start()
+        await asyncio.Event().wait()
+
+    async def ask() -> int:
+        async with aiohttp.ClientSession() as http, http.get("http://one/") as response:
+            return response.status
+
+    with Simulation(1) as simulation:
+        simulation.host("one", serve).start()
+        other = simulation.host("other")
+        other.start()
+        simulation.run(until=1.0)
+        assert simulation.complete(ask(), on=other) == 200
+    assert [reference() for reference in kept] == [None]
