@@ -63,4 +63,4 @@ def clocks() -> list[float]:
     ]
 
 
-__all__ = ["CLOCKS", "Keeper", "bytes_of_chance", "clocks", "number", "sleep"]
+__all__ = ["CLOCKS", "Keeper", "bytes_of_chance", "clocks", "monotonic", "number", "sleep"]
