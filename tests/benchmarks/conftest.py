@@ -17,6 +17,7 @@ import pytest
 
 RATIOS = pytest.StashKey[list[dict[str, Any]]]()
 RecordRatio = Callable[[str, float, tuple[float, float]], None]
+RecordAbsence = Callable[[str, str], None]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,6 +34,16 @@ def record_ratio(request: pytest.FixtureRequest) -> RecordRatio:
     return record
 
 
+@pytest.fixture
+def record_absence(request: pytest.FixtureRequest) -> RecordAbsence:
+    """Record that a figure could not be measured here, and why."""
+
+    def record(name: str, reason: str) -> None:
+        request.config.stash[RATIOS].append({"name": name, "value": None, "not_measured": reason})
+
+    return record
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if not (ratios := session.config.stash[RATIOS]):
         return
@@ -44,5 +55,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     for ratio in config.stash[RATIOS]:
+        if ratio["value"] is None:
+            terminalreporter.write_line(f"{ratio['name']}: NOT MEASURED: {ratio['not_measured']}", red=True, bold=True)
+            continue
         low, high = ratio["spread"]
         terminalreporter.write_line(f"{ratio['name']}: {ratio['value']:.3g} ({low:.3g} to {high:.3g})")
