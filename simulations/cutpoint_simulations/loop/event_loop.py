@@ -325,11 +325,14 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
     def discard(self) -> None:
         """Close what is left of the tasks of a life that is over. It can reach nothing any more."""
         self._thread_id = None
-        buried, self._buried = self._buried, []
-        for task in buried:
-            if not task.done():
-                task._log_destroy_pending = False  # type: ignore[attr-defined]
-                _close(task.get_coro())
+        while self._buried:
+            buried, self._buried = self._buried, []
+            self._tasks.clear()
+            for task in buried:
+                if not task.done():
+                    task._log_destroy_pending = False  # type: ignore[attr-defined]
+                    _close(task.get_coro())
+            self._buried = self.tasks()  # what their last lines have begun
         self._tasks.clear()
         self._ready.clear()
         self.close()
