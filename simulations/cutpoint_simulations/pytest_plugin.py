@@ -5,8 +5,8 @@
         simulated(declare, seconds=5.0)
 
 ``--cutpoint-seeds K`` runs so many seeds of each such test, ``--cutpoint-seed S`` only that one, and
-``--cutpoint-diagrams DIR`` is where the diagrams of failures go. It is loaded with every pytest in whose environment
-Cutpoint is installed, so it imports nothing until a test asks for the fixture.
+``--cutpoint-diagrams DIR`` is where the diagrams of failures go, those of a `ClusterMachine` too. It is loaded with
+every pytest in whose environment Cutpoint is installed, so it imports nothing until a test asks for the fixture.
 """
 
 from __future__ import annotations
@@ -17,12 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cutpoint_simulations.diagrams import choose_diagram_folder
+
 if TYPE_CHECKING:
     from cutpoint_simulations.cluster import Cluster
     from cutpoint_simulations.runs import Outcome
 
 SEEDS = 20
 """How many seeds a test is run with unless it says so."""
+
+RERUNS_MAX = 40
+"""How often a run that failed is run again to make it smaller."""
 
 _MARK = "cutpoint(seeds=20): run this test with so many seeds; it asks for the fixture `simulated`"
 
@@ -36,20 +41,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The plugin's mark."""
+    """The plugin's mark, and the folder."""
     config.addinivalue_line("markers", _MARK)
+    folder: Path | None = config.getoption("--cutpoint-diagrams")
+    choose_diagram_folder(folder.absolute() if folder is not None else None)
+    for option in ("--cutpoint-seeds", "--cutpoint-seed"):
+        if (number := config.getoption(option)) is not None and number < (option == "--cutpoint-seeds"):
+            raise pytest.UsageError(f"{option} {number} is too small")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each seed."""
     if "simulated" not in metafunc.fixturenames:
         return
-    mark = metafunc.definition.get_closest_marker("cutpoint")
     only = metafunc.config.getoption("--cutpoint-seed")
     wished = metafunc.config.getoption("--cutpoint-seeds")
-    count = wished if wished is not None else mark.kwargs.get("seeds", SEEDS) if mark is not None else SEEDS
-    seeds = range(count) if only is None else (only,)
+    seeds = range(wished or _marked(metafunc)) if only is None else (only,)
     metafunc.parametrize("cutpoint_seed", seeds, ids=[f"seed {seed}" for seed in seeds])
+
+
+def _marked(metafunc: pytest.Metafunc) -> int:
+    """How many seeds the test asks for. Raises `pytest.UsageError` if its mark makes no sense."""
+    mark = metafunc.definition.get_closest_marker("cutpoint")
+    if mark is None:
+        return SEEDS
+    seeds = mark.kwargs.get("seeds", SEEDS)
+    if mark.args or mark.kwargs.keys() - {"seeds"} or not isinstance(seeds, int) or seeds < 1:
+        raise pytest.UsageError(f"{metafunc.definition.nodeid}: write @pytest.mark.cutpoint(seeds=20)")
+    return seeds
 
 
 @pytest.fixture
@@ -59,23 +78,24 @@ def cutpoint_seed() -> int:
 
 
 @pytest.fixture
-def simulated(cutpoint_seed: int, pytestconfig: pytest.Config) -> Callable[..., Outcome]:
+def simulated(cutpoint_seed: int, request: pytest.FixtureRequest) -> Callable[..., Outcome]:
     """Call it with a function that declares services on a cluster, and what else `Scenario` takes.
 
     It runs them with the test's seed and the faults that the seed draws, and returns the `Outcome`. Raises
-    `SimulationFailed` with the verdict, the end of the story and the path of the diagram.
+    `SimulationFailed` with what is wrong, the fewest faults with which it happens, the end of the story and the path
+    of the diagram.
     """
-    from cutpoint_simulations.kit.failure import SimulationFailed, story
-    from cutpoint_simulations.runs import Scenario, run
+    from cutpoint_simulations.kit.checking import check
+    from cutpoint_simulations.runs import Scenario
 
-    folder: Path | None = pytestconfig.getoption("--cutpoint-diagrams")
+    test = request.node.nodeid
 
     def simulate(declare: Callable[[Cluster], None], **scenario: Any) -> Outcome:
+        __tracebackhide__ = True
         name = scenario.pop("name", getattr(declare, "__name__", "services"))
-        outcome = run(cutpoint_seed, Scenario(name=name, declare=declare, **scenario), traced=True)
-        if outcome.failed:
-            assert outcome.trace is not None, "it was asked for"
-            raise SimulationFailed(story(outcome.trace, folder), outcome.trace)
-        return outcome
+        if (kinds := scenario.pop("kinds", None)) is not None:
+            scenario["kinds"] = tuple(kinds)
+        run = Scenario(name=name, declare=declare, **scenario)
+        return check(cutpoint_seed, run, title=test, again=f"pytest '{test}'", reruns_max=RERUNS_MAX)
 
     return simulate

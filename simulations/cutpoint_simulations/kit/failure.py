@@ -12,6 +12,8 @@ from hypothesis.control import current_build_context, currently_in_test_context
 
 from cutpoint.errors import CutpointError
 from cutpoint_simulations.diagrams import diagram_folder
+from cutpoint_simulations.faults import Plan
+from cutpoint_simulations.faults import tell as tell_plan
 from cutpoint_simulations.oracles import Violation
 from cutpoint_simulations.runs.invariants import Invariants
 from cutpoint_simulations.trace import Trace, tell, write_diagram
@@ -40,10 +42,11 @@ def last_look() -> bool:
     return not currently_in_test_context() or current_build_context().is_final
 
 
-def say(violations: Sequence[Violation], trace: Trace, *, title: str) -> str:
-    """The first violation as a test should print it, with its story."""
+def say(violations: Sequence[Violation], trace: Trace, *, title: str, plan: Plan | None = None, again: str = "") -> str:
+    """The first violation as a test should print it, with its story and the faults of ``plan``."""
     violation = violations[0]
-    return "\n".join([headline(violation), "", *_evidence(violation), *story(trace, title=title)])
+    lines = [headline(violation), "", *_evidence(violation), *_faults(plan), *story(trace, title=title)]
+    return "\n".join([*lines, f"Run it again: {again}", ""] if again else lines)
 
 
 def headline(violation: Violation) -> str:
@@ -69,6 +72,13 @@ def _evidence(violation: Violation) -> list[str]:
         return []
     where = f"Recovery point {violation.cut} holds:" if violation.cut else "What was found:"
     return [where, *(f"  {_short(line)}" for line in violation.evidence), ""]
+
+
+def _faults(plan: Plan | None) -> list[str]:
+    if plan is None:
+        return []
+    told = [f"  {line}" for line in tell_plan(plan).splitlines()]
+    return ["It takes these faults:", *told, ""] if told else ["It takes no faults.", ""]
 
 
 def _short(line: str) -> str:

@@ -32,6 +32,8 @@ CHANNELS_MOST = 6
 SENDS_MOST = 12
 
 _TENTH_SECONDS = 0.1
+_SHARE = 0.5
+"""Shares of kinds are multiples of it."""
 
 
 def seeds() -> st.SearchStrategy[int]:
@@ -72,7 +74,9 @@ def _at_tenth(fault: Fault, tenth: int) -> Fault:
 
 def single_faults(places: Places, *, kinds: Sequence[str] | None = None) -> st.SearchStrategy[Fault]:
     """One fault, to begin whenever it is wanted. Raises `ConfigurationError` for a kind that there is not."""
-    return st.one_of([_of_kind(kind, places) for kind in possible_kinds(places, kinds)])
+    possible = possible_kinds(places, kinds)
+    by_share = [kind for kind in possible for _ in range(round(kind.share / _SHARE))]
+    return st.sampled_from(by_share).flatmap(lambda kind: _of_kind(kind, places))
 
 
 def possible_kinds(places: Places, kinds: Sequence[str] | None = None) -> tuple[Kind, ...]:
@@ -84,7 +88,7 @@ def _of_kind(kind: Kind, places: Places) -> st.SearchStrategy[Fault]:
     """Hypothesis is the chance that the kind draws from, and shrinks what it draws."""
 
     def drawn(chance: random.Random) -> Fault:
-        return kind.draw(chance, places)
+        return msgspec.structs.replace(kind.draw(chance, places), at=0.0)
 
     return st.randoms(use_true_random=False).map(drawn)
 
