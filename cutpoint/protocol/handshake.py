@@ -29,7 +29,7 @@ from cutpoint.protocol.identity import Identity
 from cutpoint.protocol.messages import PROTOCOL_VERSION, Ended, Hello, Refused, Welcome
 from cutpoint.protocol.refusal import refusal
 from cutpoint.protocol.session import Session
-from cutpoint.protocol.sessions import Sessions, transmit
+from cutpoint.protocol.sessions import Sessions, numbered, transmit
 
 
 class Handshakes(Sessions):
@@ -245,8 +245,15 @@ class Handshakes(Sessions):
         return effects
 
     def _free_name(self, hello: Hello) -> SessionName:
-        """The first name that no session has or had, or that a restored one has which keeps order as this one does."""
+        """That of the first restored session which this one may go on with, else the first that none has or had.
+
+        The peer's program cannot know which of several it was: the sessions before it with that label may have ended.
+        """
         taken = {s.name for s in self.sessions.values() if not s.dormant or s.fifo != hello.fifo} | set(hello.closed)
+        waiting = [s.name for s in self.sessions.values() if s.dormant and not s.initiator and s.peer == hello.process]
+        again = [name for name in waiting if name not in taken and numbered(name)[0] == hello.label]
+        if again:
+            return min(again, key=numbered)
         ordinal = self._last_retired(hello.process, hello.label)
         while True:
             ordinal += 1

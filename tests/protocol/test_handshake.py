@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from cutpoint.names import CutNumber, Incarnation, ProcessName, Sequence, SessionName
@@ -355,6 +357,20 @@ def test_names_are_free_ones() -> None:
     came(me, hello("m", closed=("you~me:/talk#3",)), 3)
     names = [session.name for session in me.handshakes.sessions.values()]
     assert names == ["you~me:/talk", "you~me:/talk#2", "you~me:/talk#4"]
+
+
+def test_a_restored_session_is_gone_on_with_whatever_number_it_had() -> None:
+    before = ours()
+    accepted(before)
+    accepted(before, "l", connection=2)
+    part = part_of((*said(before, begin(1)), *came(before, marker(1, 0)), *came(before, marker(1, 0), 2)))
+    me, _ = restored(dataclasses.replace(part, sessions=part.sessions[1:]))
+    accept(me)
+    accept(me, 2)
+    came(me, hello("new", cut=1, incarnation=2))
+    came(me, hello("newer", cut=1, incarnation=2), 2)
+    names = [session.name for session in me.handshakes.sessions.values()]
+    assert names == ["you~me:/talk#2", "you~me:/talk"]
 
 
 def test_a_session_that_keeps_no_order_does_not_continue_a_restored_one_that_does() -> None:
