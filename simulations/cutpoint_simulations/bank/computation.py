@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,14 +18,22 @@ BANKS = ("vienna", "prague", "trieste")
 AGENT = Settings(heartbeat_seconds=2.0, connect_seconds=2.0, redial_most_seconds=0.5)
 """Patience that suits services which fail often."""
 
+RESTARTS = 0.2
+"""How many banks start again to go back."""
 
 PAUSE_SECONDS = 0.15
 """About how long a bank waits from one payment to the next on each channel."""
 
 
+WINDOWS = (2, 16, 256)
+"""How many messages a channel may hold: with few, a payer often waits for a slow payee."""
+
+
 def declare(cluster: Cluster) -> None:
-    """Each bank pays each other one."""
+    """Each bank pays each other one. The seed says how much a channel holds, and how each bank goes back."""
     hours = OpeningHours()
+    chance = random.Random(f"{cluster.simulation.seed}/bank")
+    settings = dataclasses.replace(AGENT, window_messages=chance.choice(WINDOWS))
     for name in BANKS:
         make = functools.partial(
             create_app,
@@ -32,7 +42,8 @@ def declare(cluster: Cluster) -> None:
             peers={peer: cluster.url(peer) for peer in BANKS if peer != name},
             pause_seconds=PAUSE_SECONDS * cluster.pace,
             hours=hours,
-            settings=AGENT,
+            settings=settings,
+            rollback="restart" if chance.random() < RESTARTS else "in-place",
         )
         cluster.service(name, make)
     cluster.on_quiet(hours.close)

@@ -10,6 +10,7 @@ import aiohttp
 from aiohttp import web
 
 from cutpoint_agents import Agent, Settings
+from cutpoint_agents.settings import Rollback
 
 ACCOUNTS = 5
 OPENING = 100
@@ -122,12 +123,13 @@ def create_app(
     pause_seconds: float = 0.02,
     hours: OpeningHours | None = None,
     settings: Settings | None = None,
+    rollback: Rollback = "in-place",
 ) -> web.Application:
     """Bank ``name``. It opens a channel to each of ``peers`` (name to URL) and pays over it, about each ``pause``.
 
     It pays during its ``hours``, by default always; it is paid at any time.
     """
-    agent = Agent(name, coordinator=coordinator, settings=settings)
+    agent = Agent(name, coordinator=coordinator, settings=settings, rollback=rollback)
     bank = Bank(agent, hours=hours or OpeningHours(), pause_seconds=pause_seconds)
 
     @agent.task

@@ -28,7 +28,8 @@ class Scenario:
     ``seconds``: the safety phase, in which faults begin. Then all is healed, and within ``progress_seconds`` a new
     recovery point has to come and everybody has to run. At last services that can be made quiet are, for
     ``quiet_seconds``. ``kinds``: the faults that are drawn; None: all, ``()``: none. ``pace``: see `Cluster`.
-    ``weather`` and ``shuffled`` (see `Simulation`): None: the seed says.
+    ``interval_seconds`` (from one cut to the next), ``weather`` and ``shuffled`` (see `Simulation`): None: the
+    seed says.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Scenario:
     seconds: float = SAFETY_SECONDS
     progress_seconds: float = PROGRESS_SECONDS
     quiet_seconds: float = QUIET_SECONDS
-    interval_seconds: float = 0.5
+    interval_seconds: float | None = None
     coordinators: int = 1
     kinds: tuple[str, ...] | None = None
     pace: float = 1.0
@@ -51,6 +52,11 @@ def weather(chance: random.Random) -> Weather:
     return Weather(
         latency_seconds=latency, jitter_seconds=latency * chance.choice((0.1, 1, 4)), split=chance.random() / 5
     )
+
+
+def interval(chance: random.Random) -> float:
+    """In some runs there is hardly a moment without a cut."""
+    return chance.choice((0.1, 0.25, 0.5))
 
 
 BANK = Scenario(name="bank", declare=bank.declare)

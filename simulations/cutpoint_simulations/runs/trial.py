@@ -21,7 +21,7 @@ from cutpoint_simulations.runs.attendant import Attendant
 from cutpoint_simulations.runs.faultless import Listening, of_unhandled
 from cutpoint_simulations.runs.invariants import Invariants
 from cutpoint_simulations.runs.outcome import Counts
-from cutpoint_simulations.runs.scenario import Scenario, weather
+from cutpoint_simulations.runs.scenario import Scenario, interval, weather
 from cutpoint_simulations.trace import Trace
 
 CUT_SECONDS = 20.0
@@ -50,7 +50,9 @@ class Trial:
     def _declared(self) -> Cluster:
         scenario = self.scenario
         self.simulation.network.weather = scenario.weather or weather(random.Random(f"{self.seed}/weather"))
-        coordinator = settings(interval_seconds=scenario.interval_seconds)
+        coordinator = settings(
+            interval_seconds=scenario.interval_seconds or interval(random.Random(f"{self.seed}/interval"))
+        )
         cluster = Cluster(
             self.simulation, coordinator=coordinator, coordinators=scenario.coordinators, pace=scenario.pace
         )

@@ -23,6 +23,13 @@ FOUND: dict[str, tuple[int, Plan]] = {
         251,
         (Fault(kind="kill", at=0.106, target="trieste", seconds=0.022),),
     ),
+    "a payment was never booked: the third channel with its label, restored, was not gone on with": (
+        2065,
+        (
+            Fault(kind="power", at=2.972, target="machine", seconds=0.358),
+            Fault(kind="power", at=3.503, target="machine", seconds=0.321),
+        ),
+    ),
 }
 
 
