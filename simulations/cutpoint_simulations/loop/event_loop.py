@@ -75,6 +75,7 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
         self._serials = 0
         self._shuffled = shuffled
         self._tasks: list[weakref.ref[asyncio.Task[Any]]] = []
+        self._over = False
         self._buried: list[asyncio.Task[Any]] = []
         self._prune_at = _PRUNE_AT
         self._names = 0
@@ -93,8 +94,8 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
         """
         if self._selector.marked:
             self._process_events(self._selector.select(0))  # type: ignore[attr-defined]
-        ready = self._ready
-        if self._scheduled:
+        ready, scheduled = self._ready, self._scheduled
+        if scheduled and scheduled[0]._when <= self.time() + _RESOLUTION_SECONDS:  # type: ignore[attr-defined]
             self._ring(ready)
         count = len(ready)
         if count > 1 and self._shuffled:
@@ -112,7 +113,7 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
         """Make ready the timers that are due."""
         due = self.time() + _RESOLUTION_SECONDS
         scheduled = self._scheduled
-        while scheduled and (scheduled[0].when() <= due or scheduled[0].cancelled()):
+        while scheduled and scheduled[0].when() <= due:
             timer = heapq.heappop(scheduled)
             timer._scheduled = False  # type: ignore[attr-defined]
             if timer.cancelled():
@@ -123,6 +124,10 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
     def mark(self, descriptor: int) -> None:
         """The socket with this descriptor may have become ready."""
         self._selector.mark(descriptor)
+
+    def drained(self, descriptor: int) -> None:
+        """All that had arrived at the socket with this descriptor has been read."""
+        self._selector.drained(descriptor)
 
     @property
     def wants_turn(self) -> bool:
@@ -135,7 +140,8 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
             return not_before
         if not self._scheduled:
             return None
-        return max(not_before, self.host.clock.true_time(self._next_timer()))
+        when = self.host.clock.true_time(self._next_timer())
+        return when if when > not_before else not_before
 
     def _next_timer(self) -> float:
         scheduled = self._scheduled
@@ -146,6 +152,9 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
             self._scheduled = scheduled = [timer for timer in scheduled if not timer.cancelled()]
             heapq.heapify(scheduled)
             self._timer_cancelled_count = 0
+        while scheduled and scheduled[0].cancelled():
+            heapq.heappop(scheduled)._scheduled = False  # type: ignore[attr-defined]
+            self._timer_cancelled_count -= 1
         return scheduled[0].when() if scheduled else math.inf
 
     def _shuffle(self, ready: deque[asyncio.Handle]) -> None:
@@ -191,6 +200,8 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
             task = super().create_task(coro, name=name, context=context, **rest)
         else:
             task = SimulatedTask(coro, loop=self, name=name, context=context, **rest)
+        if self._over:
+            _abandon(task)
         self._tasks.append(weakref.ref(task))
         if len(self._tasks) > self._prune_at:
             self._tasks = [reference for reference in self._tasks if (kept := reference()) and not kept.done()]
@@ -317,6 +328,7 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
 
     def bury(self) -> None:
         """Its life is over: nothing runs any more, and nothing is let go of before `discard`, while others run."""
+        self._over = True
         self._buried = self.tasks()
         self._ready.clear()
         self._ready = deque()
@@ -325,14 +337,10 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
     def discard(self) -> None:
         """Close what is left of the tasks of a life that is over. It can reach nothing any more."""
         self._thread_id = None
-        while self._buried:
-            buried, self._buried = self._buried, []
-            self._tasks.clear()
-            for task in buried:
-                if not task.done():
-                    task._log_destroy_pending = False  # type: ignore[attr-defined]
-                    _close(task.get_coro())
-            self._buried = self.tasks()  # what their last lines have begun
+        buried, self._buried = self._buried, []
+        for task in buried:
+            if not task.done():
+                _abandon(task)
         self._tasks.clear()
         self._ready.clear()
         self.close()
@@ -351,8 +359,10 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
         self.host.wake()
 
 
-def _close(coroutine: Any) -> None:
+def _abandon(task: asyncio.Task[Any]) -> None:
     """End it where it is; what it says to that is of no interest. One that will not end is never let go of."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    coroutine: Any = task.get_coro()
     for _ in range(_CLOSINGS_MAX):
         try:
             coroutine.close()

@@ -186,6 +186,9 @@ class Host:
         """Whether this life, of whatever number, is the present one and not over."""
         return self.alive and self.life == life
 
+    def _stops(self, life: int) -> bool:
+        return not self.alive or self.life != life or self.paused
+
     def _end(self, reason: str) -> None:
         self.alive = False
         self.files.kill()
@@ -260,36 +263,30 @@ class Host:
         life, loop, simulation = self.life, self.loop, self.simulation
         if not self.alive or self.paused or loop is None:
             return
+        clock, chance, agenda, goes_on = self.clock, self.chance.random, simulation.agenda, simulation.goes_on
         simulation.stage.enter(self, loop)
         self._takes_turn = True
         try:
             while True:
-                simulation.turned(self.number, self._iterate(loop))
-                if not self.lives(life) or self.paused:
+                try:
+                    count = loop.iterate()
+                except SystemExit as end:
+                    self.exits(end)
+                    count = 0
+                self._busy_until = agenda.now + TURN_SECONDS * (1 + 2 * chance())
+                if clock.slept_seconds:
+                    self._busy_until += clock.slept_seconds
+                    clock.slept_seconds = 0.0
+                simulation.turned(self.number, count)
+                if self._stops(life) or (when := loop.next_turn(self._busy_until)) is None:
                     return
-                when = loop.next_turn(self._busy_until)
-                if when is None:
-                    return
-                if not simulation.goes_on(when, self, loop):
+                if not goes_on(when, self, loop):
                     break
-                simulation.agenda.now = when
+                agenda.now = when
         finally:
             self._takes_turn = False
             simulation.stage.leave()
         self._plan(when)
-
-    def _iterate(self, loop: HostLoop) -> int:
-        try:
-            count = loop.iterate()
-        except SystemExit as end:
-            self.exits(end)
-            count = 0
-        clock = self.clock
-        self._busy_until = self.simulation.agenda.now + TURN_SECONDS * (1 + 2 * self.chance.random())
-        if clock.slept_seconds:
-            self._busy_until += clock.slept_seconds
-            clock.slept_seconds = 0.0
-        return count
 
     def ready(self, descriptor: int) -> None:
         """The socket with this descriptor may have become ready."""

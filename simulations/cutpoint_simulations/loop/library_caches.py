@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import functools
 import sys
+from typing import Any
 
 _LIBRARY = "aiohttp"
 _CACHED = type(functools.lru_cache(lambda: None))
+_found: dict[str, list[Any]] = {}
 
 
 def forget() -> None:
     """Empty them. They are computed again when they are needed."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith(_LIBRARY):
-            for value in list(vars(module).values()):
-                if isinstance(value, _CACHED):
-                    value.cache_clear()
+    for name in [name for name in sys.modules if name.startswith(_LIBRARY)]:
+        if name not in _found:
+            _found[name] = [value for value in vars(sys.modules[name]).values() if isinstance(value, _CACHED)]
+        for cached in _found[name]:
+            cached.cache_clear()

@@ -36,6 +36,12 @@ class HostSelector(selectors.BaseSelector):
         if descriptor in self._keys:
             self.marked[descriptor] = None
 
+    def drained(self, descriptor: int) -> None:
+        """There is nothing to be read here; that it is looked at again would be in vain, unless it waits to write."""
+        key = self._keys.get(descriptor)
+        if key is not None and key.events == selectors.EVENT_READ:
+            self.marked.pop(descriptor, None)
+
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         """See `selectors.BaseSelector.register`."""
         descriptor = _descriptor(fileobj)

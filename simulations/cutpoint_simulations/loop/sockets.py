@@ -185,7 +185,10 @@ class SimulatedSocket:
         if incoming is None:
             raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
         if incoming.buffer:
-            return incoming.read(bytes_max)
+            data = incoming.read(bytes_max)
+            if not incoming.buffer and not incoming.ended and self.host.loop is not None:
+                self.host.loop.drained(self._fd)
+            return data
         if incoming.ended:
             return b""
         raise self._would_block("recv")

@@ -194,6 +194,25 @@ def test_nothing_is_printed_logged_or_warned_of_when_the_dead_are_cleared_away(
     assert caplog.records == []
 
 
+def test_what_the_dead_begin_in_their_last_words_is_ended_too() -> None:
+    kept = list[asyncio.Task[Any]]()
+
+    async def main() -> None:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            kept.append(asyncio.get_running_loop().create_task(not_awaited()))
+
+    async def not_awaited() -> None:
+        await asyncio.sleep(0)
+
+    with Simulation(1) as simulation:
+        started(simulation, "host", main)
+        simulation.run(until=1)
+    coroutine: Any = kept[0].get_coro()
+    assert (kept[0].done(), coroutine.cr_frame) == (False, None)
+
+
 def test_what_the_dead_keep_is_let_go_of_at_the_end() -> None:
     import weakref
 
