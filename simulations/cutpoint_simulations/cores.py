@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -26,7 +28,9 @@ def on_cores(work: Callable[[S, T], R], shared: S, items: Sequence[T], *, jobs: 
     pool = ProcessPoolExecutor(min(jobs, len(items)), mp_context=fresh, initializer=_begin, initargs=(work, shared))
     done = 0
     try:
-        for future in as_completed([pool.submit(_do, item) for item in items]):
+        with _uninterrupted():
+            submitted = [pool.submit(_do, item) for item in items]
+        for future in as_completed(submitted):
             yield future.result()
             done += 1
     except BrokenProcessPool as error:
@@ -38,6 +42,19 @@ def on_cores(work: Callable[[S, T], R], shared: S, items: Sequence[T], *, jobs: 
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()  # its thread must be gone before anything is simulated here: it asks for this process's number
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Who is started meanwhile ignores the terminal's interrupt until `_begin`: a half-started one would tell of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 _work: Any = None

@@ -1,6 +1,7 @@
 """Finds the function that declares a user's services on a cluster, by what the command line says: ``module:factory``.
 
-The module is imported as ``python -m`` would import it, the current folder first. Nothing is called here.
+The module is imported as ``python -m`` would import it, the current folder first. Whatever is wrong with it, or with
+what it declares, is told in one line.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import os
 import sys
 from typing import Any
 
-from cutpoint.errors import ConfigurationError
+from cutpoint.errors import ConfigurationError, CutpointError
 from cutpoint.wire.checks import one_line
-from cutpoint_simulations.cluster.cluster import Declare
+from cutpoint_simulations.cluster.cluster import Cluster, Declare
+from cutpoint_simulations.refusal import failing_line
 
 
 def load_application(text: str) -> Declare:
@@ -31,6 +33,24 @@ def load_application(text: str) -> Declare:
         raise _wrong(text, f"{attribute} is {type(found).__name__}", "name a function that takes a Cluster")
     declare: Declare = found
     return declare
+
+
+def declare_services(declare: Declare, cluster: Cluster, name: str) -> None:
+    """Call ``declare``, which is ``name``. Raises `ConfigurationError` if it fails, or declares no services."""
+    try:
+        declare(cluster)
+    except CutpointError:
+        raise
+    except Exception as error:  # the user's own code
+        told = one_line(f"{type(error).__name__}: {error}")
+        line = failing_line(error)
+        raise ConfigurationError(
+            f"{name} cannot declare its services ({told}{f', at {line}' if line else ''}); nothing was run; correct it"
+        ) from error
+    if not cluster.services:
+        raise ConfigurationError(
+            f"{name} declares no services; nothing was run; call cluster.service(name, create_app) in it"
+        )
 
 
 def _module(text: str, name: str) -> Any:

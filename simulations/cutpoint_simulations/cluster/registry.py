@@ -30,8 +30,8 @@ POLL_SECONDS = 0.05
 class SharedRegistry:
     """``away``: how many faults keep it from answering anybody; ``cut_off``: the same for one host, by its name.
 
-    ``forgetful``: how often an answer is lost though all was done. ``committed`` are called with the virtual time and
-    the transaction, once each has been applied.
+    ``losing``: how often an answer is lost though all was done, for each fault that loses them. ``committed`` are
+    called with the virtual time and the transaction, once each has been applied.
     """
 
     def __init__(self, simulation: Simulation, computation: str) -> None:
@@ -39,7 +39,7 @@ class SharedRegistry:
         self.computation = computation
         self.away = 0
         self.cut_off: Counter[str] = Counter()
-        self.forgetful = 0.0
+        self.losing: list[float] = []
         self.committed: list[Callable[[float, Transaction], None]] = []
         self._simulation = simulation
         self._expires: dict[int, float] = {}
@@ -167,7 +167,7 @@ class RegistryClient:
     async def _answer(self) -> None:
         """What an answer takes. Raises `RegistryError` if it is lost, and then what was asked for was done."""
         await asyncio.sleep(self._host.chance.random() * CALL_SECONDS / 2)
-        if self._shared.forgetful and self._host.chance.random() < self._shared.forgetful:
+        if self._shared.losing and self._host.chance.random() < max(self._shared.losing):
             await asyncio.sleep(self._patience_seconds)
             raise RegistryError("The answer of the simulated registry was lost; whether it was done is in doubt.")
 

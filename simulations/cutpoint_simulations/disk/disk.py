@@ -108,6 +108,11 @@ class Disk(SystemCalls):
         """
         self.gate.fails_from, self.gate.fails_with = self.operations + operations, code
 
+    @property
+    def failing(self) -> tuple[int | None, int]:
+        """From which operation on it fails, None if it does not, and with which error number."""
+        return self.gate.fails_from, self.gate.fails_with
+
     def heal(self) -> None:
         """End what `fail_after` began."""
         self.gate.fails_from = None

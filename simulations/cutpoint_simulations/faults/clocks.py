@@ -31,12 +31,12 @@ def _draw_drift(chance: random.Random, places: Places) -> Fault:
 def _drift(fault: Fault, cluster: Cluster) -> End:
     host = find_host(cluster, fault.target)
 
-    def run_at(rate: float) -> None:
-        host.clock.run_at(rate)
+    def run(times: float) -> None:
+        host.clock.run_at(host.clock.rate * times)
         host.wake()  # what it had planned is due at another time now
 
-    run_at(fault.amount)
-    return lambda: run_at(1.0)
+    run(fault.amount)
+    return lambda: run(1 / fault.amount)
 
 
 KINDS = (

@@ -34,7 +34,13 @@ def _disk_fails(code: int) -> Callable[[Fault, Cluster], End]:
     def begin(fault: Fault, cluster: Cluster) -> End:
         disk = cluster.simulation.disk(fault.target)
         disk.fail_after(int(fault.amount), code)
-        return disk.heal
+        failing = disk.failing
+
+        def end() -> None:
+            if disk.failing == failing:  # else a later fault is at work
+                disk.heal()
+
+        return end
 
     return begin
 

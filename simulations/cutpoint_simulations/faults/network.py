@@ -33,12 +33,13 @@ def _delay(fault: Fault, cluster: Cluster) -> End:
     """``amount``: about how many seconds whatever is sent meanwhile is under way."""
     network = cluster.simulation.network
     links = [network.link(*pair) for pair in ((fault.target, fault.other), (fault.other, fault.target))]
-    for link in links:
-        link.slowness = max(1.0, fault.amount / (link.latency_seconds + link.jitter_seconds / 4))
+    slower = [max(1.0, fault.amount / (link.latency_seconds + link.jitter_seconds / 4)) for link in links]
+    for link, times in zip(links, slower, strict=True):
+        link.slowness *= times
 
     def end() -> None:
-        for link in links:
-            link.slowness = 1.0
+        for link, times in zip(links, slower, strict=True):
+            link.slowness /= times
 
     return end
 

@@ -17,9 +17,11 @@ _Question = Callable[[CoordinatorClient], Coroutine[Any, Any, Any]]
 def _ask(question: _Question) -> Callable[[Fault, Cluster], None]:
     def begin(fault: Fault, cluster: Cluster) -> None:
         async def asking() -> None:
-            with contextlib.suppress(CutpointError):  # it may say no, or nothing
-                async with CoordinatorClient(cluster.coordinator_urls[0]) as client:
-                    await question(client)
+            for url in cluster.coordinator_urls:
+                with contextlib.suppress(CutpointError):  # it may say no, or nothing
+                    async with CoordinatorClient(url) as client:
+                        await question(client)
+                        return
 
         cluster.operator.spawn(asking())
 

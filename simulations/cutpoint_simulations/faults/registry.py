@@ -34,12 +34,8 @@ def _draw_lost_answers(chance: random.Random, places: Places) -> Fault:
 
 
 def _lost_answers(fault: Fault, cluster: Cluster) -> End:
-    cluster.registry.forgetful = fault.amount
-
-    def end() -> None:
-        cluster.registry.forgetful = 0.0
-
-    return end
+    cluster.registry.losing.append(fault.amount)
+    return lambda: cluster.registry.losing.remove(fault.amount)
 
 
 KINDS = (

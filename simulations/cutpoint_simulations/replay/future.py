@@ -24,6 +24,7 @@ from cutpoint_coordinator.publishing import point_of
 from cutpoint_simulations.chronicle import Chronicle, Tracing, Watch
 from cutpoint_simulations.chronicle.observations import Observation, Sent, Taken
 from cutpoint_simulations.cluster import Check, Cluster, Declare, Recorded
+from cutpoint_simulations.cluster.application import declare_services
 from cutpoint_simulations.loop import Host, Simulation
 from cutpoint_simulations.oracles import Jury, Published, Violation, case_of, read_point
 from cutpoint_simulations.refusal import NotSimulated
@@ -150,7 +151,7 @@ class _Replay:
         simulation.network.weather = weather(random.Random(f"{self.seed}/weather"))
         coordinator = coordinator_settings(point, self.question.interval)
         cluster = self.cluster = Cluster(simulation, coordinator=coordinator)
-        self.declare(cluster)
+        declare_services(self.declare, cluster, self.question.app)
         self.tracing = Tracing(
             title=f"A future of {point.title}",
             seed=self.seed,

@@ -42,7 +42,12 @@ class Invariants(Oracle):
 
     def ended(self, case: Case, *, quiet: bool) -> tuple[Violation, ...]:
         """Ask about the last recovery point."""
-        return () if self._last is None else self._ask(self._cluster.finals, self._last, case)
+        if self._last is not None:
+            return self._ask(self._cluster.finals, self._last, case)
+        if not self._cluster.invariants and not self._cluster.finals:
+            return ()
+        complaint = "no recovery point held every service's process, so no invariant was ever asked"
+        return (self.violation(case, complaint),)
 
     def _ask(self, checks: Mapping[str, Check], point: Recorded, case: Case) -> tuple[Violation, ...]:
         found = []

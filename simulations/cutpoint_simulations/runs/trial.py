@@ -10,9 +10,10 @@ import random
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from cutpoint.errors import ConfigurationError, CutpointError
+from cutpoint.errors import CutpointError
 from cutpoint_simulations.chronicle import Chronicle, Tracing, Watch
 from cutpoint_simulations.cluster import Cluster, settings
+from cutpoint_simulations.cluster.application import declare_services
 from cutpoint_simulations.faults import Fault, Injection, Plan
 from cutpoint_simulations.loop import Host, Simulation
 from cutpoint_simulations.oracles import Jury, Progress, Violation, case_of
@@ -56,19 +57,7 @@ class Trial:
         cluster = Cluster(
             self.simulation, coordinator=coordinator, coordinators=scenario.coordinators, pace=scenario.pace
         )
-        try:
-            scenario.declare(cluster)
-        except CutpointError:
-            raise
-        except Exception as error:  # the user's own code
-            raise ConfigurationError(
-                f"{scenario.name} cannot declare its services ({type(error).__name__}: {error}); nothing was run; "
-                "correct it"
-            ) from error
-        if not cluster.services:
-            raise ConfigurationError(
-                f"{scenario.name} declares no services; nothing was run; call cluster.service(name, create_app) in it"
-            )
+        declare_services(scenario.declare, cluster, scenario.name)
         return cluster
 
     def _watched(self) -> None:

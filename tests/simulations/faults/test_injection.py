@@ -182,9 +182,28 @@ def test_healing_ends_every_kind(cluster: Cluster, kind: str) -> None:
     assert all(each.alive and not each.paused for each in hosts)
     assert {(each.clock.skew_seconds, each.clock.rate) for each in hosts} == {(0.0, 1.0)}
     assert {(link.holding, link.slowness) for link in links} == {(0, 1.0)}
-    assert (registry.answers("coordinator"), registry.forgetful) == (True, 0.0)
+    assert (registry.answers("coordinator"), registry.losing) == (True, [])
     assert simulation.disk("machine").before_operation is None
     assert injection.begun == {kind: 1}
+
+
+def test_the_end_of_one_fault_is_not_the_end_of_another_that_stands(cluster: Cluster) -> None:
+    injection, host = Injection(cluster), cluster.services["a"]
+    link, disk = cluster.simulation.network.link("a", "b"), cluster.simulation.disk("machine")
+    for seconds in (0.5, 1.5):
+        injection.begin(fault("delay", other="b", amount=0.1, seconds=seconds))
+        injection.begin(fault("drift", amount=2.0, seconds=seconds))
+        injection.begin(fault("lost-answers", amount=0.5, seconds=seconds))
+    injection.begin(fault("full-disk", target="machine", amount=0.0, seconds=0.5))
+    injection.begin(fault("disk-error", target="machine", amount=3.0, seconds=1.5))
+    let_pass(cluster, 1.0)
+    assert link.slowness > 1
+    assert host.clock.rate == 2.0
+    assert cluster.registry.losing == [0.5]
+    assert disk.failing[0] is not None
+    let_pass(cluster, 1.0)
+    assert (link.slowness, host.clock.rate) == (1.0, 1.0)
+    assert (len(cluster.registry.losing), cluster.simulation.disk("machine").failing[0]) == (0, None)
 
 
 def test_what_is_planned_for_after_the_healing_does_not_happen(cluster: Cluster) -> None:

@@ -170,3 +170,8 @@ async def _connected(http: aiohttp.ClientSession, url: str) -> aiohttp.ClientWeb
             return await http.ws_connect(url)
         except aiohttp.ClientError:
             await asyncio.sleep(0.02)
+
+
+def fails(cluster: Cluster) -> None:
+    """A factory with a mistake."""
+    assert 1 / 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cutpoint.command import main
+from tests.simulations.replay import services
 
 SERVICES = "tests.simulations.replay.services"
 
@@ -91,6 +92,17 @@ def test_services_that_are_not_found(
 ) -> None:
     error = refused(capsys, race_store, app)
     assert error.startswith(f"--app {app} names no services: {complaint}; nothing was started; ")
+
+
+def test_a_factory_that_fails(race_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    error = refused(capsys, race_store, f"{SERVICES}:fails")
+    assert error.startswith(f"{SERVICES}:fails cannot declare its services (ZeroDivisionError: division by zero, at ")
+    assert error.endswith(f"services.py:{_line_of('assert 1 / 0')} in fails); nothing was run; correct it")
+
+
+def _line_of(text: str) -> int:
+    lines = Path(services.__file__).read_text(encoding="utf-8").splitlines()
+    return 1 + next(number for number, line in enumerate(lines) if line.strip() == text)
 
 
 def test_a_diagram_that_cannot_be_written_is_noticed_before_anything_runs(

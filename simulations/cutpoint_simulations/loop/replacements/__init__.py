@@ -9,14 +9,25 @@ from __future__ import annotations
 from cutpoint_simulations.disk import Mount
 from cutpoint_simulations.disk import substitutions as of_files
 from cutpoint_simulations.loop.current import running
-from cutpoint_simulations.loop.replacements import chance, clocks, hashes, libraries, loops, network, processes, threads
+from cutpoint_simulations.loop.replacements import (
+    chance,
+    clocks,
+    console,
+    hashes,
+    libraries,
+    loops,
+    network,
+    processes,
+    threads,
+)
 from cutpoint_simulations.loop.replacements.serving import Replacement
 from cutpoint_simulations.refusal import NotSimulated
 
 
 def replacements() -> list[Replacement]:
     """Everything to replace: where, which attribute, by what."""
-    ours = [part.replacements() for part in (clocks, chance, processes, threads, network, loops, libraries, hashes)]
+    parts = (clocks, chance, processes, threads, network, loops, libraries, hashes, console)
+    ours = [part.replacements() for part in parts]
     return [replacement for part in ours for replacement in part] + of_files(disk_of_current, refused=remember)
 
 

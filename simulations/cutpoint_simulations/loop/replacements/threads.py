@@ -87,6 +87,8 @@ def _at_once(submit: Callable[..., Any]) -> Callable[..., Any]:
         done.set_running_or_notify_cancel()
         try:
             done.set_result(function(*arguments, **options))
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:
             if not host.alive:
                 raise
