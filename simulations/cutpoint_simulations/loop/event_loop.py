@@ -16,12 +16,12 @@ import itertools
 import math
 import threading
 import weakref
-from asyncio import selector_events
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from cutpoint_simulations.loop.refusing_loop import RefusingLoop
 from cutpoint_simulations.loop.selector import HostSelector
 from cutpoint_simulations.refusal import not_simulated
 
@@ -61,8 +61,8 @@ def _serial(future: Any) -> int:
     return serial
 
 
-class HostLoop(selector_events.BaseSelectorEventLoop):
-    """The loop of ``host``. What the machine around it would have to do for real is refused."""
+class HostLoop(RefusingLoop):
+    """The loop of ``host``."""
 
     _ready: deque[asyncio.Handle]
     _scheduled: list[asyncio.TimerHandle]
@@ -71,7 +71,6 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
     _selector: HostSelector
 
     def __init__(self, host: Host, selector: HostSelector, *, shuffled: bool) -> None:
-        self.host = host
         self._serials = 0
         self._shuffled = shuffled
         self._tasks: list[weakref.ref[asyncio.Task[Any]]] = []
@@ -79,7 +78,7 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
         self._buried: list[asyncio.Task[Any]] = []
         self._prune_at = _PRUNE_AT
         self._names = 0
-        super().__init__(selector)
+        super().__init__(host, selector)
         self.set_debug(False)
         self.time = host.clock.monotonic  # type: ignore[method-assign]
         self._thread_id = threading.get_ident()
@@ -263,66 +262,6 @@ class HostLoop(selector_events.BaseSelectorEventLoop):
         if self.host.alive and not isinstance(context.get("exception"), SystemExit):
             self.host.unhandled(context)
             super().call_exception_handler(context)
-
-    # ------------------------------------------------------------------------------------------------------- refused
-
-    def run_forever(self) -> NoReturn:
-        """Refused: the simulation runs all loops."""
-        self._refuse("an event loop run by itself", "let the simulation run it")
-
-    def run_until_complete(self, future: Any) -> NoReturn:
-        """Refused: the simulation runs all loops."""
-        self._refuse("an event loop run by itself", "let the simulation run it")
-
-    async def create_connection(self, *arguments: Any, **options: Any) -> Any:
-        """See `asyncio.loop.create_connection`. TLS is refused."""
-        if options.get("ssl"):
-            self._refuse("TLS", "speak http:// inside a simulation")
-        return await super().create_connection(*arguments, **options)
-
-    async def create_server(self, *arguments: Any, **options: Any) -> Any:
-        """See `asyncio.loop.create_server`. TLS is refused."""
-        if options.get("ssl"):
-            self._refuse("TLS", "speak http:// inside a simulation")
-        return await super().create_server(*arguments, **options)
-
-    def _make_ssl_transport(self, *_: Any, **__: Any) -> NoReturn:
-        self._refuse("TLS", "speak http:// inside a simulation")
-
-    async def start_tls(self, *_: Any, **__: Any) -> NoReturn:
-        """Refused."""
-        self._refuse("TLS", "speak http:// inside a simulation")
-
-    async def create_datagram_endpoint(self, *_: Any, **__: Any) -> NoReturn:
-        """Refused."""
-        self._refuse("UDP", "use TCP")
-
-    async def create_unix_server(self, *_: Any, **__: Any) -> NoReturn:
-        """Refused."""
-        self._refuse("a Unix socket", "use TCP")
-
-    async def create_unix_connection(self, *_: Any, **__: Any) -> NoReturn:
-        """Refused."""
-        self._refuse("a Unix socket", "use TCP")
-
-    async def subprocess_exec(self, *_: Any, **__: Any) -> NoReturn:
-        """Refused."""
-        self._refuse("a child process", "make it a host of its own")
-
-    async def subprocess_shell(self, *_: Any, **__: Any) -> NoReturn:
-        """Refused."""
-        self._refuse("a child process", "make it a host of its own")
-
-    async def connect_read_pipe(self, *_: Any, **__: Any) -> NoReturn:
-        """Refused."""
-        self._refuse("a pipe", "use TCP")
-
-    async def connect_write_pipe(self, *_: Any, **__: Any) -> NoReturn:
-        """Refused."""
-        self._refuse("a pipe", "use TCP")
-
-    def _refuse(self, what: str, instead: str) -> NoReturn:
-        self.host.refuse(not_simulated(what, instead))
 
     # ------------------------------------------------------------------------------------------------------- the end
 

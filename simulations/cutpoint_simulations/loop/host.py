@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import random
 import signal as signals
 import socket
@@ -21,12 +22,15 @@ from cutpoint_simulations.loop.event_loop import HostLoop
 from cutpoint_simulations.loop.network import Network
 from cutpoint_simulations.loop.selector import HostSelector, Pollable
 from cutpoint_simulations.loop.threads import Threads
-from cutpoint_simulations.refusal import NotSimulated
+from cutpoint_simulations.refusal import NotSimulated, not_simulated
 
 if TYPE_CHECKING:
     from cutpoint_simulations.loop.simulation import Simulation
 
 Main = Callable[[], Coroutine[Any, Any, Any]]
+READINGS_MAX = 1_000_000
+"""How often a clock may be read in one turn."""
+
 TURN_SECONDS = 20e-6
 """The least that a turn of an event loop takes; the most is thrice that."""
 
@@ -89,7 +93,9 @@ class Host:
         self.random = random.Random(f"{seed}/random")
         self.last_uuids: dict[str, int | None] = {}
         self.signals.clear()
+        self.at_exit: list[functools.partial[Any]] = []
         self._context = contextvars.Context()
+        self._readings = 0
         self._main_task: asyncio.Task[Any] | None = None
         self._ending = self._interrupted = False
         self._sockets: dict[int, Pollable] = {}
@@ -156,7 +162,13 @@ class Host:
             if isinstance(outcome, Exception):
                 self.unhandled({"message": f"an exception while {self.name} was ending", "exception": outcome})
         await self.loop.shutdown_asyncgens()
+        while self.at_exit:
+            self.at_exit.pop()()
         raise HostExit(status)
+
+    def forget_at_exit(self, function: Callable[..., Any]) -> None:
+        """`atexit.unregister`."""
+        self.at_exit = [call for call in self.at_exit if call.func != function]
 
     def kill(self, reason: str = "kill -9", *, power: bool = False) -> None:
         """The process is gone, between two lines. With ``power`` its machine is: see `Simulation.lose_power`."""
@@ -277,6 +289,7 @@ class Host:
                 if clock.slept_seconds:
                     self._busy_until += clock.slept_seconds
                     clock.slept_seconds = 0.0
+                self._readings = 0
                 simulation.turned(self.number, count)
                 if self._stops(life) or (when := loop.next_turn(self._busy_until)) is None:
                     return
@@ -294,10 +307,18 @@ class Host:
             self.loop.mark(descriptor)
             self.wake()
 
+    def reads_clock(self) -> None:
+        """Time passes between turns: who goes on reading within one waits for ever, and is refused."""
+        self._readings += 1
+        if self._readings > READINGS_MAX:
+            self._readings = 0
+            self.refuse(not_simulated("a wait that reads the clock again and again", "use asyncio.sleep or time.sleep"))
+
     def sleeps(self, seconds: float) -> None:
         """The process does nothing else for so long: `time.sleep` in an event loop."""
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")
+        self._readings = 0
         self.clock.slept_seconds += seconds / self.clock.rate
 
     # -------------------------------------------------------------------------------------- what surrounds a process

@@ -89,7 +89,10 @@ def _travel() -> time_machine.travel:
 
     def time_ns() -> int:
         host = running.host
-        return real() if host is None else host.clock.wall_ns()
+        if host is None:
+            return real()
+        host.reads_clock()
+        return host.clock.wall_ns()
 
     traveller.time_ns = time_ns  # type: ignore[method-assign]
     if hasattr(traveller, "time"):  # before time-machine 3

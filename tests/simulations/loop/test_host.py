@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
 import os
 import signal
@@ -122,6 +123,28 @@ def test_os_exit_runs_nothing_more() -> None:
         simulation.run(until=1)
         assert (host.alive, host.statuses) == (False, [7])
         assert say.lines == ["a line that no process would reach"]
+
+
+def test_what_is_registered_for_the_exit_is_called_at_an_end_in_good_order_only() -> None:
+    say = Diary()
+
+    def program(*, gone: bool) -> Any:
+        async def main() -> None:
+            for line in "abc":
+                atexit.register(say, line)
+            atexit.register(print)
+            atexit.unregister(print)
+            weakref.finalize(say, str)
+            if gone:
+                os._exit(1)
+
+        return main
+
+    with Simulation(1) as simulation:
+        hosts = [started(simulation, f"{gone}", program(gone=gone)) for gone in (True, False)]
+        simulation.run(until=1)
+        assert [host.statuses for host in hosts] == [[1], [0]]
+    assert say.lines == ["c", "b", "a"]
 
 
 def test_a_process_may_end_itself_by_a_signal() -> None:

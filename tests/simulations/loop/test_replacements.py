@@ -236,14 +236,33 @@ def test_a_process_and_its_machine_are_simulated(name: str) -> None:
     assert in_host(call) == expected
 
 
-ELSEWHERE = ("os._exit", "os.abort", "os.kill", "signal.raise_signal", "time.sleep")
+ELSEWHERE = (
+    "atexit.register",
+    "atexit.unregister",
+    "os._exit",
+    "os.abort",
+    "os.kill",
+    "signal.raise_signal",
+    "time.sleep",
+)
 """These are tested with the lives of hosts."""
 
 # --------------------------------------------------------------------------------------------------------- refused
 
 REFUSED = (
     *("time.clock_settime", "os.getloadavg", "resource.getrusage", "resource.setrlimit", "resource.prlimit"),
-    *("os.killpg", "os.fork", "os.forkpty", "os.system", "os.popen", "os.posix_spawn", "os.posix_spawnp", "os.execv"),
+    *("os.nice", "os.putenv", "os.setgid", "os.setpgid", "os.setpriority", "os.setsid", "os.setuid", "os.umask"),
+    *(
+        "os.unsetenv",
+        "os.killpg",
+        "os.fork",
+        "os.forkpty",
+        "os.system",
+        "os.popen",
+        "os.posix_spawn",
+        "os.posix_spawnp",
+        "os.execv",
+    ),
     *("os.execve", "os.wait", "os.wait3", "os.wait4", "os.waitid", "os.waitpid", "os.eventfd", "os.memfd_create"),
     *("os.openpty", "os.pidfd_open", "os.pipe", "os.pipe2", "subprocess.Popen.__init__"),
     *("multiprocessing.process.BaseProcess.start", "concurrent.futures.process.ProcessPoolExecutor.submit"),
@@ -357,12 +376,22 @@ ASKED: dict[str, tuple[Callable[[], Any], str]] = {
     "recvfrom": (lambda: socket.socket().recvfrom(1), "socket.recvfrom()"),
     "makefile": (lambda: socket.socket().makefile(), "socket.makefile()"),
     "detach": (lambda: socket.socket().detach(), "socket.detach()"),
+    "the environment": (lambda: os.environ.update(SIMULATED="1"), "os.putenv()"),
+    "waiting by the clock": (lambda: _waits_by_the_clock(time.monotonic), "reads the clock again and again"),
+    "waiting by the wall clock": (lambda: _waits_by_the_clock(time.time), "reads the clock again and again"),
+    "a socket of a class of its own": (lambda: type("Mine", (socket.socket,), {})(), "a real socket"),
     "a real random device": (lambda: open("/dev/urandom", "rb"), "/dev/urandom"),  # noqa: SIM115
     "proc": (lambda: Path("/proc/self/stat").read_text(), "/proc/self/stat"),
     "another process": (lambda: os.kill(1, signal.SIGTERM), "os.kill() of another process"),
     "a file elsewhere": (lambda: Path("/tmp/elsewhere").write_text(""), "/tmp/elsewhere"),
     "sqlite": (lambda: importlib.import_module("sqlite3").connect("/tmp/elsewhere.db"), "/tmp/elsewhere.db"),
 }
+
+
+def _waits_by_the_clock(clock: Callable[[], float]) -> None:
+    deadline = clock() + 1
+    while clock() < deadline:
+        continue
 
 
 def _real_socket_connects() -> Any:

@@ -9,7 +9,7 @@ import logging
 import socket
 import sys
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,23 +125,23 @@ def test_a_disk_that_kills_its_program_between_two_writes_keeps_the_first() -> N
         assert disk.files() == {"/one": b"1"}
 
 
-def test_nothing_is_printed_logged_or_warned_of_when_the_dead_are_cleared_away(
-    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
-    def generator() -> Iterator[int]:
+class Talkative:
+    """A program whose every part has something to say at its end."""
+
+    def generator(self) -> Iterator[int]:
         try:
             yield 1
         finally:
             print("a generator ends")
 
-    async def generates() -> AsyncIterator[int]:
+    async def generates(self) -> AsyncIterator[int]:
         try:
             yield 1
         finally:
             await asyncio.sleep(0)
             print("an asynchronous generator ends")
 
-    async def stubborn() -> None:
+    async def stubborn(self) -> None:
         for _ in range(5):
             try:
                 await asyncio.sleep(1000)
@@ -149,42 +149,48 @@ def test_nothing_is_printed_logged_or_warned_of_when_the_dead_are_cleared_away(
                 logging.getLogger("dead").error("I will not")
         sys.stderr.write("ends at last\n")
 
-    async def never() -> None:
+    async def never(self) -> None:
         while True:
             with contextlib.suppress(BaseException):
                 await asyncio.sleep(1000)
 
-    async def not_begun(inner: Any) -> None:
+    async def not_begun(self, inner: Any) -> None:
         await inner
 
-    async def holds(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def holds(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _idle()
         writer.close()
 
-    async def main() -> None:
-        kept = generator()
-        next(kept)
-        counts = generates()
-        await anext(counts)
-        server = await asyncio.start_server(holds, "0.0.0.0", 80)
-        connection = await asyncio.open_connection("127.0.0.1", 80)
-        tasks = [asyncio.create_task(make()) for make in (stubborn, never, main_again)]
-        waiting = asyncio.gather(*tasks)
-        await asyncio.sleep(1)
-        late = asyncio.create_task(not_begun(_idle()))
-        hosts[0].kill()
-        print(server, connection, waiting, late, kept, counts, "the last words of this turn")
-        await asyncio.sleep(1000)
-
-    async def main_again() -> None:
+    async def grouped(self) -> None:
         async with asyncio.timeout(1000), asyncio.TaskGroup() as group:
             group.create_task(_idle())
             await asyncio.Event().wait()
 
+    async def main(self, dies: Callable[[], None]) -> None:
+        kept, counts = self.generator(), self.generates()
+        next(kept)
+        await anext(counts)
+        server = await asyncio.start_server(self.holds, "0.0.0.0", 80)
+        connection = await asyncio.open_connection("127.0.0.1", 80)
+        tasks = [asyncio.create_task(make()) for make in (self.stubborn, self.never, self.grouped)]
+        waiting = asyncio.gather(*tasks)
+        await asyncio.sleep(1)
+        late = asyncio.create_task(self.not_begun(_idle()))
+        dies()
+        print(server, connection, waiting, late, kept, counts, "the last words of this turn")
+        await asyncio.sleep(1000)
+
+
+def test_nothing_is_printed_logged_or_warned_of_when_the_dead_are_cleared_away(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    program = Talkative()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with Simulation(1) as simulation:
-            hosts = [started(simulation, "killed", main), started(simulation, "alive", main_again)]
+            killed = simulation.host("killed")
+            killed.start(lambda: program.main(killed.kill))
+            started(simulation, "alive", program.grouped)
             simulation.run(until=3)
         gc.collect()
     printed = capfd.readouterr()

@@ -16,8 +16,8 @@ _STEADY = ("monotonic", "perf_counter", "process_time", "thread_time")
 def replacements() -> list[Replacement]:
     """Clocks and sleep."""
     return [
-        *(served(time, name, lambda host: host.clock.monotonic()) for name in _STEADY),
-        *(served(time, f"{name}_ns", lambda host: int(host.clock.monotonic() * NANO)) for name in _STEADY),
+        *(served(time, name, _seconds) for name in _STEADY),
+        *(served(time, f"{name}_ns", lambda host: int(_seconds(host) * NANO)) for name in _STEADY),
         served(time, "clock_gettime", lambda host, clock: _nanoseconds(host, clock) / NANO),
         served(time, "clock_gettime_ns", _nanoseconds),
         served(time, "ctime", lambda host, seconds=None: _CTIME(host.clock.wall() if seconds is None else seconds)),
@@ -31,6 +31,11 @@ def replacements() -> list[Replacement]:
 
 
 _CTIME, _ASCTIME = time.ctime, time.asctime
+
+
+def _seconds(host: Host) -> float:
+    host.reads_clock()
+    return host.clock.monotonic()
 
 
 def _nanoseconds(host: Host, clock: int) -> int:

@@ -22,6 +22,8 @@ class _EitherSocket(type(socket.socket)):  # type: ignore[misc]
     """`socket.socket` itself, but that a simulated host is given a simulated one."""
 
     def __call__(cls, *arguments: Any, **options: Any) -> Any:
+        if cls is not _Socket:
+            return super().__call__(*arguments, **options)
         host = running.host
         if host is None:
             return REAL_SOCKET(*arguments, **options)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import gc
 import multiprocessing.process
 import os
 import platform
 import signal
 import subprocess
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 from cutpoint_simulations.loop.host import Host, HostExit
 from cutpoint_simulations.loop.replacements.serving import Replacement, all_refused, outside, refused, served
 from cutpoint_simulations.refusal import not_simulated
 
+_OF_WEAKREF = vars(weakref.finalize)["_exitfunc"].__func__
 PROCESSORS = 4
 """How many every simulated machine has: a program may size its pools by it."""
 
 _CHILDREN = ("fork", "forkpty", "system", "popen", "posix_spawn", "posix_spawnp", "execv", "execve")
 _WAITS = ("wait", "wait3", "wait4", "waitid", "waitpid")
+_OF_THE_WHOLE_PROCESS = ("nice", "putenv", "setgid", "setpgid", "setpriority", "setsid", "setuid", "umask", "unsetenv")
 _PIPES = ("eventfd", "memfd_create", "openpty", "pidfd_open", "pipe", "pipe2")
 _SIGNALS = ("alarm", "pause", "pthread_kill", "pthread_sigmask", "setitimer", "set_wakeup_fd", "siginterrupt", "signal")
 _SIGNAL_WAITS = ("sigpending", "sigtimedwait", "sigwait", "sigwaitinfo")
@@ -44,6 +50,9 @@ def replacements() -> list[Replacement]:
         *all_refused(os, _CHILDREN, "os.{}()", child),
         *all_refused(os, _WAITS, "os.{}()", child),
         *all_refused(os, _PIPES, "os.{}()", "use TCP"),
+        *all_refused(os, _OF_THE_WHOLE_PROCESS, "os.{}()", "it would change every host"),
+        served(atexit, "register", _at_exit),
+        served(atexit, "unregister", lambda host, function: host.forget_at_exit(function)),
         refused(subprocess.Popen, "__init__", "a child process", child),
         refused(multiprocessing.process.BaseProcess, "start", "a child process", child),
         *all_refused(signal, _SIGNALS, "signal.{}()", "use loop.add_signal_handler() or loop.call_later()"),
@@ -70,6 +79,15 @@ def _kill(host: Host, pid: int, number: int) -> None:
         raise HostExit(128 + number)
 
 
+def _at_exit(host: Host, function: Callable[..., Any], *arguments: Any, **options: Any) -> Callable[..., Any]:
+    """What a host registers is called at its own end; but `weakref` registers once for the whole process."""
+    if function is _OF_WEAKREF:
+        with outside():
+            return atexit.register(function)
+    host.at_exit.append(functools.partial(function, *arguments, **options))
+    return function
+
+
 def _affinity() -> list[Replacement]:
     if not hasattr(os, "sched_getaffinity"):
         return []
@@ -84,4 +102,4 @@ def _uname(host: Host) -> os.uname_result:
 
 def _platform(host: Host) -> Any:
     with outside():
-        return platform.uname()._replace(node=host.name)
+        return platform.uname()._replace(**{"node": host.name})
