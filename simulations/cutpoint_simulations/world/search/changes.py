@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from cutpoint.names import CutNumber
 from cutpoint_simulations.world.action import HEADQUARTERS, Action
 from cutpoint_simulations.world.search.numbering import NOTHING
 from cutpoint_simulations.world.search.places import DEAD, Left, Places, State
@@ -28,6 +29,8 @@ class Change(NamedTuple):
 
     places: tuple[tuple[int, int], ...]
     appended: tuple[tuple[int, tuple[int, ...]], ...]
+    heard: tuple[int, ...] = ()
+    """What the oracle has to judge of a word that was heard: the process as it is now, and recovery points."""
 
 
 class Changes:
@@ -37,6 +40,7 @@ class Changes:
         self._places = places
         self._stage = places.stage
         self._known: dict[Key, Change | Found] = {}
+        self._judged: dict[tuple[int, ...], Found | None] = {}
 
     @property
     def worked_out(self) -> int:
@@ -75,8 +79,6 @@ class Changes:
         elif action.kind in ("persist", "finish"):
             takes["parts"] = at.disks.things[key[3]]
         step = self._stage.local(action, local.participant, shape, **takes)
-        if step.told:
-            self._stage.judge(at.centres.things[state[at.centre]][0], action.actor, step.told)
         left = local.left
         if action.kind == "send":
             left = tuple((k, numbers[1:] if k == action.key else numbers) for k, numbers in left)
@@ -86,7 +88,24 @@ class Changes:
         if step.closed:
             places += [(at.line_to(i, number), NOTHING) for number in step.closed]
             places.append((at.shape, at.number_of_shape(self._ended(shape, action.actor, step.closed))))
-        return Change(tuple(places), tuple(appended))
+        news = step.told or (local.participant is not None and local.participant.core.identity.started != step.started)
+        heard = (places[0][1], *step.told) if news and action.kind == "hear" else ()
+        return Change(tuple(places), tuple(appended), heard)
+
+    def judge(self, centre: int, heard: tuple[int, ...]) -> Found | None:
+        """What is wrong with what a process has heard, in the light of what the registry says; None if nothing is."""
+        key = (centre, *heard)
+        if key not in self._judged:
+            number, *cuts = heard
+            participant = self._places.locals.things[number].participant
+            assert participant is not None, "the dead hear nothing"
+            try:
+                told = tuple(CutNumber(cut) for cut in cuts)
+                self._stage.judge(self._places.centres.things[centre][0], participant, told)
+                self._judged[key] = None
+            except AssertionError as failure:
+                self._judged[key] = Found(f"{type(failure).__name__}: {failure}")
+        return self._judged[key]
 
     def _effects(
         self, step: LocalStep, left: Left, i: int
@@ -128,8 +147,8 @@ class Changes:
     # ------------------------------------------------------------------------------------------------ the coordinator
 
     def _of_centre(self, state: State, key: Key, i: int, action: Action) -> Change:
-        """Key: the coordinator's number, then the connection and the word (tell), or the connection and the shape
-        (kill), or what the disk holds of everybody (do next), or the budget."""
+        """Key: the coordinator's number, then the connection and the word (tell), or the connection, the shape
+        and the budget (kill), or what the disk holds of everybody (do next), or the budget."""
         at = self._places
         centre, _ = at.centres.things[key[1]]
         budget = at.budgets.things[state[at.budget]]

@@ -14,12 +14,14 @@ order unless the topology has them. Random schedules do that (`cutpoint_simulati
 from __future__ import annotations
 
 import dataclasses
-import random
 
+from cutpoint.errors import ConfigurationError
 from cutpoint_simulations.world.action import HEADQUARTERS, Action
-from cutpoint_simulations.world.healing import settle
+from cutpoint_simulations.world.healing import Orderly, settle
 from cutpoint_simulations.world.topology import Edge, Topology, ring
 from cutpoint_simulations.world.world import World
+
+PAYMENTS_MAX = 9
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ class Configuration:
 
     ``cuts`` are asked for, ``deadlines`` may pass, ``crashes`` may kill a process, which is started again: 0 or 1,
     because lives are numbered in the order in which they begin. ``recovery_point``: one is there from the start.
-    ``safe``: payments are at most 9, so that no name of one is longer than another's.
+    Raises ConfigurationError if it cannot be.
     """
 
     name: str
@@ -49,12 +51,21 @@ class Configuration:
     recovery_point: bool = False
 
     def __post_init__(self) -> None:
-        if self.crashes > 1:
-            raise ValueError("one crash at most: lives are numbered in the order in which they begin")
+        if complaint := self._complaint():
+            raise ConfigurationError(f"configuration {self.name}: {complaint}; nothing was explored")
+
+    def _complaint(self) -> str:
+        if self.crashes not in (0, 1):
+            return "one crash at most, because lives are numbered in the order in which they begin"
         if self.crashes and not self.recovery_point:
-            raise ValueError("with a crash there must be a recovery point to go back to")
-        if sum(payments.count for payments in self.payments) > 9:
-            raise ValueError("9 payments at most: their names must be of one length")
+            return "with a crash there must be a recovery point to go back to"
+        if sum(payments.count for payments in self.payments) > PAYMENTS_MAX:
+            return f"{PAYMENTS_MAX} payments at most, so that the name of none is longer than another's"
+        for payments in self.payments:
+            edges = self.topology.edges[payments.session : payments.session + 1]
+            if not any(payments.payer in (edge.opener, edge.acceptor) for edge in edges):
+                return f"{payments.payer} has no session {payments.session} to pay over"
+        return ""
 
     def numbers(self) -> dict[tuple[str, str], tuple[int, ...]]:
         """The numbers of the payments by payer and key of the session."""
@@ -67,7 +78,7 @@ class Configuration:
 
     def established(self) -> World:
         """The world from which everything is explored."""
-        world, chance = World(names=self.topology.names), random.Random(0)
+        world, chance = World(names=self.topology.names), Orderly()
         settle(world, chance, world.apply)
         for edge in self.topology.edges:
             world.apply(Action(edge.opener, "open", key=edge.acceptor, pick=int(not edge.fifo)))
@@ -78,13 +89,24 @@ class Configuration:
         return world
 
 
-def _pair(count: int, **more: int) -> Configuration:
+def _pair(count: int) -> Configuration:
+    """Two processes that send each other so many messages, and one cut."""
     topology = Topology(names=("p0", "p1"), edges=(Edge("p0", "p1"),))
     payments = tuple(Payments(payer=name, session=0, count=count) for name in topology.names)
-    return Configuration(name=f"pair-{count}", topology=topology, payments=payments, **more)  # type: ignore[arg-type]
+    return Configuration(name=f"pair-{count}", topology=topology, payments=payments)
+
+
+def _crash() -> Configuration:
+    """Two processes, one message, a cut whose deadline may pass, and a crash of either."""
+    topology = Topology(names=("p0", "p1"), edges=(Edge("p0", "p1"),))
+    payments = (Payments(payer="p0", session=0, count=1),)
+    return Configuration(
+        name="pair-crash", topology=topology, payments=payments, deadlines=1, crashes=1, recovery_point=True
+    )
 
 
 def _ring(size: int) -> Configuration:
+    """Each process sends one message to the next; one cut, which may be abandoned, and a crash of any of them."""
     topology = ring(size)
     payments = tuple(Payments(payer=name, session=i, count=1) for i, name in enumerate(topology.names))
     return Configuration(
@@ -92,4 +114,7 @@ def _ring(size: int) -> Configuration:
     )
 
 
-CONFIGURATIONS = {configuration.name: configuration for configuration in (_pair(1), _pair(2), _ring(2), _ring(3))}
+CONFIGURATIONS = {
+    configuration.name: configuration for configuration in (_pair(1), _pair(2), _crash(), _ring(2), _ring(3))
+}
+"""The configurations that the command line knows."""

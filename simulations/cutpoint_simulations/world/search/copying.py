@@ -1,17 +1,18 @@
-"""A second copy of a live object that goes on by itself: what `copy.deepcopy` does, closures and bound methods included.
+"""A second copy of a live object that goes on by itself: like `copy.deepcopy`, with closures and bound methods.
 
 The cores keep their handlers as bound methods and lambdas. A copy whose handlers still changed the original would be
 no copy, so functions are copied with the cells that they close over. Values (frozen structs and dataclasses, texts,
-numbers, enumerations, named tuples) are shared. It refuses nothing: what has neither a ``__dict__`` nor slots is
-shared as well.
+numbers, enumerations, named tuples) are shared.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import types
 from collections import deque
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,23 +24,19 @@ _VALUES = (str, int, float, bool, bytes, type(None), frozenset, type, msgspec.St
 
 def duplicate(original: T, *, shared: tuple[object, ...] = ()) -> T:
     """A copy of ``original`` and of everything that can change in it. The ``shared`` objects stay what they are."""
-    made: dict[int, Any] = {id(item): item for item in shared}
-    copied: T = _copy(original, made)
+    copied: T = _copy(original, {id(item): item for item in shared})
     return copied
 
 
-def attributes(thing: object) -> list[tuple[str, Any]]:
-    """Name and value of every attribute that an object has, of its slots too."""
-    found = list(getattr(thing, "__dict__", {}).items())
-    for kind in type(thing).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
-        found += [(name, getattr(thing, name)) for name in slots if hasattr(thing, name)]
-    return found
+@functools.cache
+def slots_of(kind: type) -> tuple[str, ...]:
+    """The slots of a class and of those that it descends from."""
+    return tuple(name for base in kind.__mro__ for name in base.__dict__.get("__slots__", ()))
 
 
-def is_value(thing: object) -> bool:
-    """Whether nothing can change in it by itself, so that it need not be copied."""
-    kind = type(thing)
+@functools.cache
+def is_value(kind: type) -> bool:
+    """Whether nothing can change in an object of this class by itself, so that it need not be copied."""
     if issubclass(kind, _VALUES):
         return True
     if issubclass(kind, tuple):
@@ -47,42 +44,84 @@ def is_value(thing: object) -> bool:
     return dataclasses.is_dataclass(kind) and bool(kind.__dataclass_params__.frozen)  # type: ignore[attr-defined]
 
 
+Way = Callable[[Any, dict[int, Any]], Any]
+
+
 def _copy(thing: Any, made: dict[int, Any]) -> Any:
-    if is_value(thing):
+    how = _how(thing.__class__)
+    if how is None:
         return thing
     known = made.get(id(thing))
-    if known is not None:
-        return known
-    kind = type(thing)
-    if kind is tuple:
-        return tuple([_copy(item, made) for item in thing])
-    if kind is types.FunctionType:
-        return _function(thing, made)
-    if kind is types.MethodType:
-        return types.MethodType(thing.__func__, _copy(thing.__self__, made))
-    if kind in (list, deque, set):
-        made[id(thing)] = copied = kind()
-        add = copied.add if kind is set else copied.append
-        for item in thing:
-            add(_copy(item, made))
-        return copied
-    made[id(thing)] = copied = kind.__new__(kind)
-    if isinstance(thing, dict):
-        for key, value in thing.items():
-            copied[key] = _copy(value, made)
-    for name, value in attributes(thing):
-        object.__setattr__(copied, name, _copy(value, made))
+    return how(thing, made) if known is None else known
+
+
+@functools.cache
+def _how(kind: type) -> Way | None:
+    """How to copy an object of this class; None if it need not be."""
+    if is_value(kind):
+        return None
+    ways: dict[type, Way] = {
+        tuple: _tuple,
+        list: _list,
+        deque: _list,
+        set: _set,
+        types.FunctionType: _function,
+        types.MethodType: _method,
+    }
+    other: Way = _mapping if issubclass(kind, dict) else _object
+    return ways.get(kind, other)
+
+
+def _tuple(thing: tuple[Any, ...], made: dict[int, Any]) -> tuple[Any, ...]:
+    return tuple([_copy(item, made) for item in thing])
+
+
+def _list(thing: Any, made: dict[int, Any]) -> Any:
+    made[id(thing)] = copied = thing.__class__()
+    for item in thing:
+        copied.append(_copy(item, made))
     return copied
 
 
-def _function(function: types.FunctionType, made: dict[int, Any]) -> types.FunctionType:
-    if not function.__closure__:
-        return function
-    cells = tuple(types.CellType() for _ in function.__closure__)
-    copied = types.FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, cells
-    )
-    made[id(function)] = copied
-    for cell, original in zip(cells, function.__closure__, strict=True):
+def _set(thing: set[Any], made: dict[int, Any]) -> set[Any]:
+    made[id(thing)] = copied = set(thing)
+    return copied
+
+
+def _mapping(thing: Any, made: dict[int, Any]) -> Any:
+    kind = thing.__class__
+    made[id(thing)] = copied = kind.__new__(kind)
+    for key, value in thing.items():
+        copied[key] = _copy(value, made)
+    if kind is not dict:
+        for name, value in vars(thing).items():
+            copied.__dict__[name] = _copy(value, made)
+    return copied
+
+
+def _object(thing: Any, made: dict[int, Any]) -> Any:
+    kind = thing.__class__
+    made[id(thing)] = copied = kind.__new__(kind)
+    for name in slots_of(kind):
+        if hasattr(thing, name):
+            setattr(copied, name, _copy(getattr(thing, name), made))
+    if hasattr(thing, "__dict__"):
+        attributes = copied.__dict__
+        for name, value in thing.__dict__.items():
+            attributes[name] = _copy(value, made)
+    return copied
+
+
+def _method(thing: types.MethodType, made: dict[int, Any]) -> types.MethodType:
+    return types.MethodType(thing.__func__, _copy(thing.__self__, made))
+
+
+def _function(thing: types.FunctionType, made: dict[int, Any]) -> types.FunctionType:
+    if not thing.__closure__:
+        return thing
+    cells = tuple(types.CellType() for _ in thing.__closure__)
+    copied = types.FunctionType(thing.__code__, thing.__globals__, thing.__name__, thing.__defaults__, cells)
+    made[id(thing)] = copied
+    for cell, original in zip(cells, thing.__closure__, strict=True):
         cell.cell_contents = _copy(original.cell_contents, made)
     return copied

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from cutpoint.names import CutNumber
 from cutpoint.protocol.messages import AnyFrame, ToAgent, ToCoordinator
 from cutpoint_simulations.world.action import Action
+from cutpoint_simulations.world.oracle import Oracle
 from cutpoint_simulations.world.participant import Participant
 from cutpoint_simulations.world.search.configuration import Configuration
 from cutpoint_simulations.world.search.fingerprint import fingerprint
@@ -146,10 +147,10 @@ class Places:
         """What is on a line with this number."""
         return [self.things.things[number] for number in self.lines.contents[line]]
 
-    def world(self, state: State) -> World:
-        """A real world in this state, good until the stage is used again."""
+    def world(self, state: State) -> tuple[World, Oracle]:
+        """A real world in this state, and its oracle, good until the stage is used again."""
         parts = [part for d in state[self.disk : self.disk + self.count] for part in self.disks.things[d]]
-        world = self.stage.assemble(
+        world, oracle = self.stage.assemble(
             [(name, self.locals.things[state[i]].participant) for i, name in enumerate(self.names)],
             self.centres.things[state[self.centre]][0],
             self.shapes.things[state[self.shape]],
@@ -164,7 +165,7 @@ class Places:
         for number, wire in world.network.wires.items():
             wire.forth.frames.extend(self.on(state[self.line + 2 * number - 2]))
             wire.back.frames.extend(self.on(state[self.line + 2 * number - 1]))
-        return world
+        return world, oracle
 
     # ----------------------------------------------------------------------------------------------------- numbering
 
@@ -203,7 +204,7 @@ class Places:
             cut=0 if overview.cut is None else overview.cut.cut,
             phase="" if overview.cut is None else overview.cut.phase,
             recovering=overview.recovery is not None,
-            busy=bool(headquarters.to_do),
+            busy=headquarters.next_one() is not None,
             points=frozenset(str(digest) for point in ledger.points.values() for digest in point.members.values()),
             deadlines=tuple(cut for cut in headquarters.deadlines if cut not in ended),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cutpoint.errors import UsageError
 from cutpoint_simulations.world.action import HEADQUARTERS, Action
 from cutpoint_simulations.world.search.changes import Changes, Found, Key
 from cutpoint_simulations.world.search.configuration import Configuration
@@ -61,7 +62,8 @@ class Space:
         yield from self.receives(state, i)
         yield from self.hears(state, i)
         yield from self._tells(state, i, local)
-        assert not any(at.locals.things[state[j]].runs for j in local.redials), "sessions are not resumed here"
+        if any(at.locals.things[state[j]].runs for j in local.redials):
+            raise UsageError(f"{at.names[i]} would resume a session, which is not followed here; leave this out")
 
     def key_of(self, state: State, i: int, code: int, action: Action) -> Key:
         """What a process sees when it does something by itself."""
@@ -100,7 +102,7 @@ class Space:
             for i in range(at.count):
                 if state[i] != DEAD:
                     code, control = self._numbers["kill", at.names[i]], at.locals.things[state[i]].control
-                    yield self._step(state, (code, state[at.centre], control, state[at.shape]), i)
+                    yield self._step(state, (code, state[at.centre], control, state[at.shape], state[at.budget]), i)
 
     # --------------------------------------------------------------------------------------------------- coordinator
 
@@ -128,6 +130,8 @@ class Space:
         change = self.changes.of(state, key, i)
         if isinstance(change, Found):
             return change
+        if change.heard and (wrong := self.changes.judge(state[self.places.centre], change.heard)) is not None:
+            return wrong
         lines, new = self.places.lines, list(state)
         if line >= 0:
             new[line] = lines.without(new[line], index)

@@ -4,6 +4,9 @@ What an actor does with what comes to it depends on nothing but itself: its own 
 which of its connections have ended. So each such step has to be taken once, however many states of the whole world
 contain it. The stage is a real `World` in which only the actor stands; the step is a real `World.apply`, after which
 the cores check their invariants and the oracle judges what was published. What came of it is read from the queues.
+
+Nobody leaves a configuration for good, so every recovery point has a part of everybody: that the disk knew parts of
+older ones is all that the oracle asks of them.
 """
 
 from __future__ import annotations
@@ -50,6 +53,11 @@ class LocalStep:
     parts: Parts
     told: tuple[CutNumber, ...]
 
+    @property
+    def started(self) -> int:
+        """The incarnation that the process runs in, or ran in last."""
+        return self.participant.core.identity.started
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class CentralStep:
@@ -68,6 +76,7 @@ class Stage:
         self.first = dict(world.participants)
         self.disk = world.durable.disk
         self.parts = dict(self.disk)
+        self._ever = dict(self.disk)
         self._world = world
         world.told = []
         oracle = Oracle(world)
@@ -101,7 +110,7 @@ class Stage:
         world.apply(action._replace(pick=0) if frame is not None else action)
         return self._came_of(name, shape)
 
-    def part(self, number: int, ends: tuple[Participant | None, Participant | None], shape: Shape) -> list[LocalStep]:
+    def part(self, number: int, ends: list[Participant | None], shape: Shape) -> list[LocalStep]:
         """A connection is gone, and both ends learn it: what came of that at each that is alive."""
         world = self._prepare(shape, ())
         world.headquarters = self._mute
@@ -121,17 +130,17 @@ class Stage:
 
     def assemble(
         self, participants: list[tuple[str, Participant | None]], centre: Centre, shape: Shape, parts: Parts
-    ) -> World:
-        """A whole world with empty lines, good until the stage is used again. None is a process that is dead."""
+    ) -> tuple[World, Oracle]:
+        """A whole world with empty lines, and its oracle, good until the stage is used again. None: it is dead."""
         world = self._prepare(shape, parts)
         pieces = (centre.headquarters, centre.durable, centre.oracle)
-        world.headquarters, world.durable, _ = duplicate(pieces, shared=(world, self.disk))
+        world.headquarters, world.durable, oracle = duplicate(pieces, shared=(world, self.disk))
         for name, participant in participants:
             if participant is None:
                 world.dead[name] = None
             else:
                 world.participants[name] = duplicate(participant, shared=(world.network, self.disk))
-        return world
+        return world, oracle
 
     def _prepare(self, shape: Shape, parts: Parts) -> World:
         world, network = self._world, self._world.network
@@ -145,7 +154,8 @@ class Stage:
                 wire.forth.ends, wire.back.ends = ends
         self.disk.clear()
         self.disk.update(parts)
-        self.disk.history = dict(self.disk)
+        self._ever.update(parts)
+        self.disk.history = dict(self._ever)
         world.durable.disk = self.disk
         return world
 
@@ -199,9 +209,10 @@ class Stage:
             line.clear()
         return CentralStep(centre=Centre(headquarters=headquarters, durable=durable, oracle=oracle), said=said)
 
-    def judge(self, centre: Centre, name: str, cuts: tuple[CutNumber, ...]) -> None:
-        """A process has heard of recovery points; Violation if the registry does not have them."""
+    def judge(self, centre: Centre, participant: Participant, cuts: tuple[CutNumber, ...]) -> None:
+        """A process has heard something, of these recovery points perhaps: Violation if the registry knows better."""
         world = self._prepare((None,) * len(self.wires), ())
-        world.durable = centre.durable
+        world.durable, name = centre.durable, participant.name
+        world.participants[name] = participant
         world.told = [(name, cut) for cut in cuts]
-        duplicate(centre.oracle, shared=(world, self.disk, centre.durable)).judge()
+        duplicate(centre.oracle, shared=(world, self.disk, centre.durable)).judge(Action(name, "hear"))
