@@ -29,7 +29,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from cutpoint.errors import UsageError
 from cutpoint_simulations.cluster import Cluster
-from cutpoint_simulations.faults import Fault, Places
+from cutpoint_simulations.faults import Fault, Places, find_kinds
 from cutpoint_simulations.kit.failure import SimulationFailed, headline, last_look, say, story
 from cutpoint_simulations.kit.looking import test_case_of
 from cutpoint_simulations.kit.strategies import possible_kinds, seeds, single_faults
@@ -134,6 +134,7 @@ class ClusterMachine(RuleBasedStateMachine):
     @initialize(seed=seeds())
     def begins(self, seed: int) -> None:
         """A new cluster starts."""
+        find_kinds(self.kinds or ())
         scenario = Scenario(
             name=type(self).__name__,
             declare=self.declare,

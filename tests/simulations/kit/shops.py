@@ -53,9 +53,9 @@ def create_till(*, coordinator: Sequence[str]) -> web.Application:
     return app
 
 
-def create_purse(*, coordinator: Sequence[str], till: str, flaw: Flaw) -> web.Application:
+def create_purse(*, coordinator: Sequence[str], till: str, flaw: Flaw = "", start: int = MONEY) -> web.Application:
     agent = Agent("purse", coordinator=coordinator)
-    money = agent.value("money", MONEY)
+    money = agent.value("money", start)
     numbers = agent.value("numbers", 0)
     outside = 0
 
@@ -82,8 +82,8 @@ def create_purse(*, coordinator: Sequence[str], till: str, flaw: Flaw) -> web.Ap
 
     @agent.task
     async def buy() -> None:
-        async with aiohttp.ClientSession() as http, http.ws_connect(f"{till}/take") as bare:
-            channel = agent.wrap(bare)
+        async with aiohttp.ClientSession() as http:
+            channel = agent.wrap(await http.ws_connect(f"{till}/take"))
             while money.value >= PRICE:
                 await pay(channel)
                 await asyncio.sleep(0.03)
