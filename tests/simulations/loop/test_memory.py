@@ -36,8 +36,8 @@ def run(seed: int) -> None:
     with Simulation(seed) as simulation:
         server = started(simulation, "server", serve, restart_seconds=0.01)
         started(simulation, "client", ask)
-        simulation.agenda.at(0.05, server.kill)
-        simulation.run(until=0.1)
+        simulation.agenda.at(0.02, server.kill)
+        simulation.run(until=0.05)
 
 
 def test_two_hundred_simulations_keep_nothing() -> None:

@@ -19,6 +19,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -29,7 +30,7 @@ from typing import Any
 import pytest
 
 from cutpoint_simulations.loop import Simulation
-from cutpoint_simulations.loop.replacements import chance, clocks, loops, network, processes, threads
+from cutpoint_simulations.loop.replacements import chance, clocks, console, loops, network, processes, threads
 from cutpoint_simulations.refusal import NotSimulated
 from tests.simulations.loop.running import on_host, started
 
@@ -237,6 +238,7 @@ def test_a_process_and_its_machine_are_simulated(name: str) -> None:
 
 
 ELSEWHERE = (
+    "sys.stdin",
     "atexit.register",
     "atexit.unregister",
     "os._exit",
@@ -250,6 +252,7 @@ ELSEWHERE = (
 # --------------------------------------------------------------------------------------------------------- refused
 
 REFUSED = (
+    "builtins.input",
     *("time.clock_settime", "os.getloadavg", "resource.getrusage", "resource.setrlimit", "resource.prlimit"),
     *("os.nice", "os.putenv", "os.setgid", "os.setpgid", "os.setpriority", "os.setsid", "os.setuid", "os.umask"),
     *(
@@ -285,7 +288,7 @@ def full_name(place: Any, name: str) -> str:
 
 REPLACED = {
     full_name(place, name): (place, name)
-    for part in (clocks, chance, processes, threads, network, loops)
+    for part in (clocks, chance, processes, threads, network, loops, console)
     for place, name, _ in part.replacements()
 }
 
@@ -376,6 +379,7 @@ ASKED: dict[str, tuple[Callable[[], Any], str]] = {
     "recvfrom": (lambda: socket.socket().recvfrom(1), "socket.recvfrom()"),
     "makefile": (lambda: socket.socket().makefile(), "socket.makefile()"),
     "detach": (lambda: socket.socket().detach(), "socket.detach()"),
+    "what somebody types": (lambda: sys.stdin.readline(), "standard input"),
     "the environment": (lambda: os.environ.update(SIMULATED="1"), "os.putenv()"),
     "waiting by the clock": (lambda: _waits_by_the_clock(time.monotonic), "reads the clock again and again"),
     "waiting by the wall clock": (lambda: _waits_by_the_clock(time.time), "reads the clock again and again"),
@@ -408,8 +412,9 @@ def _blocks_in_thread() -> None:
 
 @pytest.mark.parametrize("name", ASKED)
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
-def test_whoever_asks_in_another_way_is_refused_too(name: str) -> None:
+def test_whoever_asks_in_another_way_is_refused_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     call, what = ASKED[name]
+    monkeypatch.setattr("cutpoint_simulations.loop.host.READINGS_MAX", 1000)
 
     async def program() -> None:
         LOOPS.append(asyncio.get_running_loop())
