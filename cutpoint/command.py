@@ -29,7 +29,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``cutpoint`` with ``arguments`` (by default the process's own) and return its exit status."""
     try:
-        status = _run(sys.argv[1:] if arguments is None else arguments)
+        status = _run(sys.argv[1:] if arguments is None else arguments, own_process=arguments is None)
         sys.stdout.flush()
     except CutpointError as error:
         return complain(str(error), FAILED)
@@ -42,17 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str], *, own_process: bool) -> int:
     if list(arguments) == ["--version"]:
         print(f"cutpoint {metadata.version('cutpoint')}")
         return DONE
     try:
-        from cutpoint.command_group import run
+        from cutpoint.command_group import Invocation, run
     except ModuleNotFoundError as missing:
         if missing.name != "click":
             raise
         return complain("the command line needs an extra: pip install 'cutpoint[coordinator]'", MISUSED)
-    return run(arguments, complain)
+    return run(arguments, complain, Invocation(own_process=own_process))
 
 
 def complain(message: str, status: int) -> int:

@@ -11,12 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import metadata
+from typing import NamedTuple
 
 import click
 
 GROUP = "cutpoint.commands"
 
 Complain = Callable[[str, int], int]
+
+
+class Invocation(NamedTuple):
+    """Who calls, the object of click's context. ``own_process``: the process is there for this command line only."""
+
+    own_process: bool
 
 
 class Unavailable(click.ClickException):
@@ -74,10 +81,10 @@ def group() -> None:
     """Take consistent cuts across running services, publish them as recovery points, and recover from them."""
 
 
-def run(arguments: Sequence[str], complain: Complain) -> int:
+def run(arguments: Sequence[str], complain: Complain, invocation: Invocation) -> int:
     """Run one command line and return its exit status; what is wrong with the line itself is told to ``complain``."""
     try:
-        status = group.main(list(arguments), prog_name="cutpoint", standalone_mode=False)
+        status = group.main(list(arguments), prog_name="cutpoint", standalone_mode=False, obj=invocation)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code

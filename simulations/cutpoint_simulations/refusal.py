@@ -40,7 +40,7 @@ def asking_line() -> str:
     """Where the program asked: ``file.py:12 in function``, the file relative to the current folder if below it."""
     innermost: FrameType | None = sys._getframe(1)
     frame = innermost
-    while frame is not None and _is_machinery(frame.f_code.co_filename):
+    while frame is not None and is_machinery(frame.f_code.co_filename):
         frame = frame.f_back
     frame = frame or innermost
     assert frame is not None, "somebody called"
@@ -55,7 +55,7 @@ def failing_line(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     steps = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    of_the_program = [step for step in steps if not _is_machinery(step[0].co_filename)]
+    of_the_program = [step for step in steps if not is_machinery(step[0].co_filename)]
     return _shown(*(of_the_program or steps)[-1]) if steps else ""
 
 
@@ -64,7 +64,7 @@ def _shown(code: CodeType, line: int) -> str:
     return f"{code.co_filename.removeprefix(folder)}:{line} in {code.co_qualname}"
 
 
-def _is_machinery(file: str) -> bool:
+def is_machinery(file: str) -> bool:
     """Whether the code of ``file`` is the standard library's, an installed package's or the simulator's."""
     if file.startswith("<frozen "):
         return True

@@ -14,6 +14,7 @@ import click
 
 from cutpoint.errors import CutpointError
 from cutpoint_coordinator.commands.options import NUMBER, SECONDS, json_option
+from cutpoint_simulations.commands.string_hashes import fix_string_hashes
 
 if TYPE_CHECKING:
     from cutpoint_simulations.replay.future import Question
@@ -84,6 +85,7 @@ def replay(
     as_json: bool,
 ) -> None:
     """Open recovery point N ("last": the last one) in the simulator and run futures from it, one for each seed."""
+    fix_string_hashes()
     from cutpoint_simulations.replay.future import UNTIL_SECONDS, Question
     from cutpoint_simulations.replay.point import open_point
     from cutpoint_simulations.trace.diagram import check_diagram

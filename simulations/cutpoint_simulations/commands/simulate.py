@@ -13,6 +13,7 @@ import click
 
 from cutpoint.errors import ConfigurationError
 from cutpoint_coordinator.commands.options import SECONDS, json_option
+from cutpoint_simulations.commands.string_hashes import fix_string_hashes
 
 if TYPE_CHECKING:
     from cutpoint_simulations.runs import Outcome
@@ -65,6 +66,7 @@ def simulate(
     as_json: bool,
 ) -> None:
     """Run services in the simulator, one run for each seed, with faults, and judge everything that happens."""
+    fix_string_hashes()
     from cutpoint_simulations.faults import KINDS
     from cutpoint_simulations.runs.scenario import SAFETY_SECONDS
     from cutpoint_simulations.runs.series import Wanted
@@ -157,20 +159,24 @@ def _run(wanted: Wanted, seeds: Sequence[int], *, jobs: int, as_json: bool) -> t
 
 def _look_closer(wanted: Wanted, outcome: Outcome, *, draw: Path | None, shrink: bool, as_json: bool) -> None:
     """Shrink a run that went wrong, and draw what is to be drawn."""
+    from cutpoint_simulations.loop.watchdog import was_held, watched
     from cutpoint_simulations.runs import run
-    from cutpoint_simulations.runs.report import tell_shrunk, tell_story
+    from cutpoint_simulations.runs.report import tell_another_run, tell_shrunk, tell_story
     from cutpoint_simulations.runs.shrinking import shrink as make_smaller
     from cutpoint_simulations.trace import write_diagram
 
     if not outcome.failed and draw is None:
         return
     scenario = wanted.scenario()
-    if outcome.failed and shrink:
-        shrunk = make_smaller(outcome, scenario)
-        story, outcome = tell_shrunk(shrunk), shrunk.outcome
-    else:
-        outcome = run(outcome.seed, scenario, plan=outcome.plan, traced=True)
-        story = tell_story(outcome)
+    with watched():
+        again = run(outcome.seed, scenario, plan=outcome.plan, traced=True)
+        story = tell_story(again)
+        if another := tell_another_run(outcome, again):
+            click.echo(f"\n{another}", err=as_json)
+        elif outcome.failed and shrink and not was_held(outcome.verdict):
+            shrunk = make_smaller(again, scenario)
+            story, again = tell_shrunk(shrunk), shrunk.outcome
+    outcome = again
     if outcome.failed:
         click.echo(f"\n{story}", err=as_json)
     if draw is not None and outcome.trace is not None:

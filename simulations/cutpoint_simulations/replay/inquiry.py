@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from cutpoint.errors import ConfigurationError
 from cutpoint.state.states import BUILT_IN_SIGN
 from cutpoint.wire.checks import one_line
-from cutpoint_simulations.cluster.application import load_application
+from cutpoint_simulations.cluster.freshness import fresh_application
 from cutpoint_simulations.cores import on_cores
+from cutpoint_simulations.loop.watchdog import watched
 from cutpoint_simulations.replay.divergence import Divergence, compare
 from cutpoint_simulations.replay.future import Future, Question, Seen, see, see_closely
 from cutpoint_simulations.replay.point import RecordedPoint
@@ -33,7 +34,7 @@ def inquire(
     ``jobs``: how many processes share the work; 1: this one does it. ``messages``: compare what was sent, too, if all
     futures end the same. Raises `CutpointError` if the recovery point cannot be restored into the services.
     """
-    load_application(question.app)
+    fresh_application(question.app)
     _check_ignored(point, question)
     shared, found = (point, question), {}
     futures: Iterable[Future] = (
@@ -69,7 +70,8 @@ def _check_ignored(point: RecordedPoint, question: Question) -> None:
 
 def look(point: RecordedPoint, question: Question, seed: int) -> Seen:
     """Run one future again and look closely."""
-    return see_closely(point, load_application(question.app), question, seed)
+    with watched():
+        return see_closely(point, fresh_application(question.app), question, seed)
 
 
 def _compare(point: RecordedPoint, question: Question, first: int, second: int) -> Divergence:
@@ -78,4 +80,5 @@ def _compare(point: RecordedPoint, question: Question, first: int, second: int) 
 
 def _replay(shared: tuple[RecordedPoint, Question], seed: int) -> Future:
     point, question = shared
-    return see(point, load_application(question.app), question, seed)
+    with watched():
+        return see(point, fresh_application(question.app), question, seed)

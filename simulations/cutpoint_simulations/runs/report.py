@@ -69,6 +69,22 @@ def tell_run(outcome: Outcome) -> str:
     )
 
 
+def tell_another_run(first: Outcome, again: Outcome) -> str:
+    """What to say if a seed that was run twice gave two runs; empty if they are the same."""
+    if (first.digest, first.verdict) == (again.digest, again.verdict):
+        return ""
+    return (
+        f"This program is not deterministic: seed {first.seed} was run again, and this time {_ending(again)}; "
+        f"before, {_ending(first)}. Told and drawn is the second run. Look for sets of objects that have no hash of "
+        "their own, for what modules or libraries keep from run to run, and for code that reads a real clock, file or "
+        "source of chance by itself."
+    )
+
+
+def _ending(outcome: Outcome) -> str:
+    return f"{outcome.verdict or 'all was well'} (hash {outcome.digest[:19]})"
+
+
 def tell_shrunk(shrunk: Shrunk) -> str:
     """The smallest run that fails as the first one did: its faults, and the end of its story."""
     outcome = shrunk.outcome

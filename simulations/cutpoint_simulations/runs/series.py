@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from cutpoint_simulations.cluster.application import load_application
+from cutpoint_simulations.cluster.freshness import fresh_application
 from cutpoint_simulations.cores import on_cores
 from cutpoint_simulations.loop.substitution import SUBSTITUTED
+from cutpoint_simulations.loop.watchdog import watched
 from cutpoint_simulations.runs.outcome import Outcome
 from cutpoint_simulations.runs.run import run
 from cutpoint_simulations.runs.scenario import SAFETY_SECONDS, Scenario
@@ -37,7 +38,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         """The scenario. Raises `ConfigurationError` if the app cannot be found."""
         return Scenario(
             name=self.app,
-            declare=load_application(self.app),
+            declare=fresh_application(self.app),
             seconds=self.seconds,
             kinds=self.kinds,
             coordinators=self.coordinators,
@@ -88,7 +89,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 def run_seeds(wanted: Wanted, seeds: Sequence[int]) -> Iterator[Outcome]:
     """Run these seeds one after another, in this process. Raises `CutpointError` if the app cannot be declared."""
     scenario = wanted.scenario()
-    with SUBSTITUTED:
+    with SUBSTITUTED, watched():
         for seed in seeds:
             yield run(seed, scenario)
 
