@@ -78,6 +78,7 @@ class Disk(SystemCalls):
         self.gate = Gate()
         super().__init__(Tree(self.gate, lambda: round(clock() * 1e9)))
         self.crashes = 0
+        self.failures = 0
         self._mounts: list[Mount] = []
 
     def mount(self) -> Mount:
@@ -100,22 +101,27 @@ class Disk(SystemCalls):
     def before_operation(self, hook: Callable[[str, str], None] | None) -> None:
         self.gate.before = hook
 
-    def fail_after(self, operations: int, code: int) -> None:
+    def fail_after(self, operations: int, code: int) -> int:
         """Let so many more operations succeed and the following ones fail with this error number, until `heal`.
+
+        Takes the place of a failure that stands. Returns the number of this one.
 
         A full disk (ENOSPC, EDQUOT) refuses only what takes space, and has room for half of the write that fills it.
         After a flush that failed with EIO the writes that it was to flush will never be durable, as on Linux.
         """
         self.gate.fails_from, self.gate.fails_with = self.operations + operations, code
+        self.failures += 1
+        return self.failures
 
     @property
-    def failing(self) -> tuple[int | None, int]:
-        """From which operation on it fails, None if it does not, and with which error number."""
-        return self.gate.fails_from, self.gate.fails_with
+    def failing(self) -> bool:
+        """Whether it fails, or will after some more operations."""
+        return self.gate.fails_from is not None
 
-    def heal(self) -> None:
-        """End what `fail_after` began."""
-        self.gate.fails_from = None
+    def heal(self, failure: int | None = None) -> None:
+        """End what `fail_after` began; with the number of a ``failure``, only if no other has taken its place."""
+        if failure in (None, self.failures):
+            self.gate.fails_from = None
 
     def crash(self, chance: random.Random) -> Loss:
         """The power fails: what was not flushed is lost, torn or kept, as ``chance`` will have it."""

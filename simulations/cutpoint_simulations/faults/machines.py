@@ -33,14 +33,8 @@ def _power(fault: Fault, cluster: Cluster) -> End:
 def _disk_fails(code: int) -> Callable[[Fault, Cluster], End]:
     def begin(fault: Fault, cluster: Cluster) -> End:
         disk = cluster.simulation.disk(fault.target)
-        disk.fail_after(int(fault.amount), code)
-        failing = disk.failing
-
-        def end() -> None:
-            if disk.failing == failing:  # else a later fault is at work
-                disk.heal()
-
-        return end
+        failure = disk.fail_after(int(fault.amount), code)
+        return lambda: disk.heal(failure)
 
     return begin
 

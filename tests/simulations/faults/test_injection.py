@@ -184,6 +184,7 @@ def test_healing_ends_every_kind(cluster: Cluster, kind: str) -> None:
     assert {(link.holding, link.slowness) for link in links} == {(0, 1.0)}
     assert (registry.answers("coordinator"), registry.losing) == (True, [])
     assert simulation.disk("machine").before_operation is None
+    assert not simulation.disk("machine").failing
     assert injection.begun == {kind: 1}
 
 
@@ -200,10 +201,10 @@ def test_the_end_of_one_fault_is_not_the_end_of_another_that_stands(cluster: Clu
     assert link.slowness > 1
     assert host.clock.rate == 2.0
     assert cluster.registry.losing == [0.5]
-    assert disk.failing[0] is not None
+    assert disk.failing
     let_pass(cluster, 1.0)
     assert (link.slowness, host.clock.rate) == (1.0, 1.0)
-    assert (len(cluster.registry.losing), cluster.simulation.disk("machine").failing[0]) == (0, None)
+    assert (cluster.registry.losing, cluster.simulation.disk("machine").failing) == ([], False)
 
 
 def test_what_is_planned_for_after_the_healing_does_not_happen(cluster: Cluster) -> None:
