@@ -112,7 +112,7 @@ def test_the_kinds_of_faults_are_listed(capsys: pytest.CaptureFixture[str]) -> N
         (
             ["--app", f"{SERVICES}:broken"],
             1,
-            "cannot declare its services (KeyError: 'no such price'); nothing was run",
+            "cannot declare its services (KeyError: 'no such price', at ",
         ),
         (["--draw", "run.png"], 1, "run.png is neither an .svg nor an .html; nothing was started; "),
         (["--exhaustive", "universe"], 2, "there is no configuration 'universe'; nothing was searched; choose from "),
