@@ -29,6 +29,9 @@ SEEDS = 20
 RERUNS_MAX = 40
 """How often a run that failed is run again to make it smaller."""
 
+_TEST = pytest.StashKey[str]()
+"""The test that runs, as pytest's command line names it."""
+
 _MARK = "cutpoint(seeds=20): run this test with so many seeds; it asks for the fixture `simulated`"
 
 
@@ -60,6 +63,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("cutpoint_seed", seeds, ids=[f"seed {seed}" for seed in seeds])
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Remember which test it is: failures say how to run it again."""
+    item.config.stash[_TEST] = item.nodeid
+
+
 def _marked(metafunc: pytest.Metafunc) -> int:
     """How many seeds the test asks for. Raises `pytest.UsageError` if its mark makes no sense."""
     mark = metafunc.definition.get_closest_marker("cutpoint")
@@ -78,7 +87,7 @@ def cutpoint_seed() -> int:
 
 
 @pytest.fixture
-def simulated(cutpoint_seed: int, request: pytest.FixtureRequest) -> Callable[..., Outcome]:
+def simulated(cutpoint_seed: int, pytestconfig: pytest.Config) -> Callable[..., Outcome]:
     """Call it with a function that declares services on a cluster, and what else `Scenario` takes.
 
     It runs them with the test's seed and the faults that the seed draws, and returns the `Outcome`. Raises
@@ -88,7 +97,7 @@ def simulated(cutpoint_seed: int, request: pytest.FixtureRequest) -> Callable[..
     from cutpoint_simulations.kit.checking import check
     from cutpoint_simulations.runs import Scenario
 
-    test = request.node.nodeid
+    test = pytestconfig.stash[_TEST]
 
     def simulate(declare: Callable[[Cluster], None], **scenario: Any) -> Outcome:
         __tracebackhide__ = True

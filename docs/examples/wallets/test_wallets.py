@@ -1,10 +1,17 @@
-"""Is the money of `wallets` safe? Run it: pytest docs/examples/wallets/test_wallets.py"""
+"""Is the money of `wallets` safe? Type: pytest test_wallets.py"""
 
 import json
 
 from wallets import MONEY, create_purse, create_shop
 
 from cutpoint_simulations.kit import Cluster, ClusterMachine, Recorded
+
+
+def declare(cluster: Cluster) -> None:
+    """Which services there are, and what must hold of them."""
+    cluster.service("shop", lambda: create_shop(coordinator=cluster.coordinator_urls))
+    cluster.service("purse", lambda: create_purse(coordinator=cluster.coordinator_urls, shop=cluster.url("shop")))
+    cluster.invariant("money is kept", money_is_kept)
 
 
 def money_is_kept(point: Recorded) -> str | None:
@@ -15,12 +22,8 @@ def money_is_kept(point: Recorded) -> str | None:
 
 
 class Wallets(ClusterMachine):
-    """A purse, a shop, and everything that may befall them."""
-
     def declare(self, cluster: Cluster) -> None:
-        cluster.service("shop", lambda: create_shop(coordinator=cluster.coordinator_urls))
-        cluster.service("purse", lambda: create_purse(coordinator=cluster.coordinator_urls, shop=cluster.url("shop")))
-        cluster.invariant("money is kept", money_is_kept)
+        declare(cluster)
 
 
 TestWallets = Wallets.TestCase

@@ -37,8 +37,7 @@ def create_purse(*, coordinator: Sequence[str], shop: str) -> web.Application:
 
     @agent.task
     async def buy() -> None:
-        async with aiohttp.ClientSession() as http:
-            ws = await http.ws_connect(f"{shop}/sales")
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{shop}/sales") as ws:
             channel = agent.wrap(ws)
             while money.value >= PRICE:
                 money.value -= PRICE

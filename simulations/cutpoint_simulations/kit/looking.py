@@ -24,8 +24,8 @@ from cutpoint_simulations.loop.substitution import SUBSTITUTED
 if TYPE_CHECKING:
     from cutpoint_simulations.kit.machine import ClusterMachine
 
-EXAMPLES = 50
-STEPS = 12
+EXAMPLES = 40
+STEPS = 10
 
 SHRINK_SECONDS = 20
 """How long a shorter history is looked for, once there is one that fails. The next run of the test goes on there."""
