@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -57,10 +58,16 @@ def fix(root: Path, file: Path) -> None:
     file.write_text(text.replace(before, after), encoding="utf-8")
 
 
+def shown_on_the_page(documentation: Documentation) -> dict[str, str]:
+    """The files that the reader is told to save."""
+    return {program.name: program.text for program in documentation.programs if program.page == PAGE and program.name}
+
+
 def test_the_guide_shows_the_example_as_it_is(root: Path, documentation: Documentation) -> None:
-    shown = {program.name: program.text for program in documentation.programs if program.page == PAGE and program.name}
-    assert shown == {name: (root / EXAMPLE / name).read_text(encoding="utf-8") for name in shown}
-    assert shown.keys() == {"wallets.py", "test_wallets.py"}
+    shown = shown_on_the_page(documentation)
+    files = {path.name: path.read_text(encoding="utf-8") for path in (root / EXAMPLE).glob("*.py")}
+    assert files.keys() == {"wallets.py", "test_wallets.py"}
+    assert {name: shown[name] for name in files} == files
 
 
 @pytest.mark.timeout(600)
@@ -87,6 +94,17 @@ def test_a_newcomer_finds_the_bug_within_a_minute_and_mends_it(
     assert simulated.returncode == 0, simulated.stdout + simulated.stderr
     assert simulated.stdout.splitlines()[-1].startswith("10 runs, ")
     assert simulated.stdout.splitlines()[-1].endswith(", 0 runs failed")
+
+
+@pytest.mark.timeout(300)
+def test_the_ways_to_go_on_work_as_they_are_shown(root: Path, documentation: Documentation, tmp_path: Path) -> None:
+    for name, text in shown_on_the_page(documentation).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    fix(root, tmp_path / "wallets.py")
+    reader = Newcomer(tmp_path, Path(sys.executable).parent)
+    ended = reader.types("pytest test_visitors.py test_seeds.py test_plans.py --cutpoint-seeds 2 -k 'not TestWallets'")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert " 4 passed" in ended.stdout
 
 
 def expect_a_readable_failure(printed: str) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 import hypothesis
 import pytest
+from aiohttp import web
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from cutpoint.errors import ConfigurationError, UsageError
+from cutpoint_agents import Agent
 from cutpoint_simulations.diagrams import choose_diagram_folder
 from cutpoint_simulations.kit import Cluster, ClusterMachine, Fault, Recorded, SimulationFailed, looking
 from tests.simulations.kit.shops import PRICE, Shops, create_till, declare
@@ -258,6 +260,43 @@ def test_a_service_that_fails_at_its_start_is_told_with_its_line() -> None:
         "unforeseen: bank ended with ValueError: ValueError: no such currency, at tests/simulations/"
     )
     assert told.endswith(".fails")
+
+
+def test_a_handler_that_fails_and_a_task_that_fails_are_told_with_their_lines() -> None:
+    def careless() -> web.Application:
+        agent = Agent("bank", coordinator=["http://coordinator:7420"])
+
+        async def handler(request: web.Request) -> web.Response:
+            raise LookupError("no such account")
+
+        @agent.task
+        async def interest() -> None:
+            if fails_itself:
+                raise ZeroDivisionError("no accounts")
+
+        app = web.Application()
+        app.router.add_get("/", handler)
+        app.cleanup_ctx.append(agent.context)
+        return app
+
+    class Careless(ClusterMachine):
+        def declare(self, cluster: Cluster) -> None:
+            cluster.service("bank", careless)
+
+    def told() -> str:
+        with Careless() as state:
+            state.begins(seed=0)
+            state.time_passes(seconds=0.5)
+            state.visit("bank", "/", lambda response: response.text())
+        return ""
+
+    here = "at tests/simulations/kit/test_machine.py:"
+    fails_itself = False
+    with pytest.raises(SimulationFailed, match=f"(?m)^unforeseen: bank: .*LookupError: no such account, {here}"):
+        told()
+    fails_itself = True
+    with pytest.raises(SimulationFailed, match=f"(?m)^unforeseen: bank: interest failed: .*no accounts.*{here}"):
+        told()
 
 
 def test_something_real_is_refused_with_the_line_that_asked() -> None:
