@@ -1,13 +1,14 @@
 """The smallest plan with which a run still fails in the same way, and the story of that run.
 
-Delta debugging (Zeller & Hildebrandt, 2002) of the faults, then each fault shorter, then the run shorter and with less
-going on. Every attempt is a run of its own: leaving a fault out changes what the seed's chances are drawn for, so what
-is found is small, and not provably the smallest.
+Delta debugging (Zeller & Hildebrandt, 2002) of the faults, then the run shorter and with less going on, then each fault
+shorter and earlier. Every attempt is a run of its own: leaving a fault out changes what the seed's chances are drawn
+for, so what is found is small, and not provably the smallest.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -22,6 +23,7 @@ RERUNS_MAX = 150
 SHORTEST_SECONDS = 0.5
 PACE_MOST = 16.0
 _SLACK_SECONDS = 0.1
+_EARLIER = (0.25, 0.5, 0.75)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,8 @@ class _Search:
         for index in range(len(self.best.plan)):
             for simpler in _simpler(self.best.plan[index]):
                 plan = self.best.plan
-                self._still_fails((*plan[:index], simpler(plan[index]), *plan[index + 1 :]), self.scenario)
+                changed = (*plan[:index], simpler(plan[index]), *plan[index + 1 :])
+                self._still_fails(tuple(sorted(changed, key=lambda fault: fault.at)), self.scenario)
 
 
 def _simpler(fault: Fault) -> Iterator[Callable[[Fault], Fault]]:
@@ -119,5 +122,11 @@ def _simpler(fault: Fault) -> Iterator[Callable[[Fault], Fault]]:
         yield lambda fault: msgspec.structs.replace(fault, seconds=SHORTEST_SECONDS)
     if fault.seconds:
         yield lambda fault: msgspec.structs.replace(fault, seconds=round(fault.seconds / 4, 3))
+    for share in _EARLIER if fault.at > SHORTEST_SECONDS else ():
+        yield functools.partial(_earlier, share)
     if round(fault.at, 1) != fault.at:
         yield lambda fault: msgspec.structs.replace(fault, at=round(fault.at, 1))
+
+
+def _earlier(share: float, fault: Fault) -> Fault:
+    return msgspec.structs.replace(fault, at=round(share * fault.at, 1))
