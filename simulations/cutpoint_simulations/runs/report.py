@@ -102,9 +102,12 @@ def tell_shrunk(shrunk: Shrunk) -> str:
 
 
 def tell_story(outcome: Outcome) -> str:
-    """The end of a traced run, one line an entry."""
+    """What the first complaint is about, and the end of a traced run, one line an entry."""
     assert outcome.trace is not None, "the run is traced"
-    return "\n".join(f"  {line}".rstrip() for line in tell_trace(outcome.trace, last=TOLD_LINES).splitlines())
+    evidence = outcome.violations[0].evidence if outcome.failed else ()
+    found = [f"recovery point {outcome.violations[0].cut} holds:", *evidence, ""] if evidence else []
+    story = tell_trace(outcome.trace, last=TOLD_LINES).splitlines()
+    return "\n".join(f"  {line}".rstrip() for line in (*found, *story))
 
 
 def tell_totals(totals: Totals) -> str:

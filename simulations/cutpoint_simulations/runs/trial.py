@@ -72,7 +72,7 @@ class Trial:
         self.watch = self._contexts.enter_context(Watch(*hears))
         self.jury = Jury(
             case_of(self.cluster, self.chronicle, self.watch),
-            (*self.scenario.oracles(), Invariants(self.cluster), self.progress),
+            (*self.scenario.oracles(), self.progress, Invariants(self.cluster)),
             on_published=tracing.published if tracing else _ignored,
             on_abandoned=tracing.abandoned if tracing else _ignored,
         )
