@@ -214,7 +214,7 @@ def test_aiohttp_resolves_names_by_the_loop_even_where_another_resolver_is_its_d
     from cutpoint_simulations.loop.replacements import libraries
 
     monkeypatch.setattr("aiohttp.resolver.DefaultResolver", Elsewhere)
-    ((place, name, resolver),) = libraries.replacements()
+    place, name, resolver = next(each for each in libraries.replacements() if each[1] == "DefaultResolver")
     monkeypatch.setattr(place, name, resolver)
     monkeypatch.setattr("aiohttp.connector.DefaultResolver", resolver)
 
