@@ -11,7 +11,8 @@ every pytest in whose environment Cutpoint is installed, so it imports nothing u
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Remember which test it is: failures say how to run it again."""
     item.config.stash[_TEST] = item.nodeid
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The summary at the end of a session has one line of what a simulated run says, which all stands above it.
+
+    Without this pytest prints all of it twice, wherever it does not cut its lines: with ``-vv``, and in CI.
+    """
+    report = yield
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None and call.excinfo is not None and _of_a_simulated_run(call.excinfo.value):
+        crash.message = crash.message.partition("\n")[0]
+    return report
+
+
+def _of_a_simulated_run(error: BaseException) -> bool:
+    """Whether ``error`` is a `SimulationFailed`; where nobody has imported that there is none."""
+    failure = sys.modules.get("cutpoint_simulations.kit.failure")
+    return failure is not None and isinstance(error, failure.SimulationFailed)
 
 
 def _marked(metafunc: pytest.Metafunc) -> int:

@@ -96,6 +96,38 @@ def test_diagrams_of_machines_go_to_the_same_folder(user: pytest.Pytester) -> No
     assert (user.path / "drawn" / "test_machine.Paused.html").exists()
 
 
+def test_the_summary_has_one_line_of_a_failure_even_in_ci(
+    user: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    user.makepyfile(
+        test_shops="""
+        from services import FLAWED
+        from tests.simulations.kit.shops import Shops
+
+        class Paused(Shops):
+            flaw = "pause"
+            kinds = ()
+
+        TestPaused = Paused.TestCase
+
+        def test_numbers(simulated):
+            simulated(FLAWED, seconds=2.0, interval_seconds=0.25, kinds=["kill"])
+
+        def test_of_ones_own():
+            raise AssertionError("one\\ntwo")
+        """
+    )
+    result = run(user, "--cutpoint-seed", "2", "--cutpoint-diagrams", "drawn", "-n", "1")
+    result.assert_outcomes(failed=3)
+    summary = result.outlines[next(i for i, line in enumerate(result.outlines) if "test summary info" in line) + 1 :]
+    failed = " - cutpoint_simulations.kit.SimulationFailed: "
+    assert sum(failed in line for line in summary) == 2
+    assert "two" in summary, "other failures are as they were"
+    assert len(summary) == 3 + 1 + 1
+    assert "reproduce_failure" not in result.stdout.str()
+
+
 @pytest.mark.parametrize("mark", ["cutpoint(50)", "cutpoint(seeds=0)", "cutpoint(seed=3)", "cutpoint(seeds='many')"])
 def test_a_mark_that_makes_no_sense_says_how_to_write_it(pytester: pytest.Pytester, mark: str) -> None:
     pytester.makepyfile(f"import pytest\n\n@pytest.mark.{mark}\ndef test_marked(simulated):\n    pass\n")

@@ -68,6 +68,7 @@ def look(machine: type[ClusterMachine], settings: hypothesis.settings) -> None:
         settings,
         deadline=None,  # the clock on the wall says nothing about virtual time
         report_multiple_bugs=False,
+        print_blob=False,  # the history is told as a test, which anybody can keep
         phases=[phase for phase in settings.phases if phase in _PHASES],
         suppress_health_check=list(hypothesis.HealthCheck),
     )
