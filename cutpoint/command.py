@@ -51,8 +51,14 @@ def _run(arguments: Sequence[str], *, own_process: bool) -> int:
     except ModuleNotFoundError as missing:
         if missing.name != "click":
             raise
-        return complain("the command line needs an extra: pip install 'cutpoint[coordinator]'", MISUSED)
+        return complain(f"the command line needs an extra: pip install 'cutpoint[{_extra(arguments)}]'", MISUSED)
     return run(arguments, complain, Invocation(own_process=own_process))
+
+
+def _extra(arguments: Sequence[str]) -> str:
+    """The extra of the command that is asked for, or the smallest with a command line."""
+    asked_for = metadata.entry_points(group="cutpoint.commands", name=next(iter(arguments), ""))
+    return next((extra for command in asked_for for extra in command.extras), "coordinator")
 
 
 def complain(message: str, status: int) -> int:

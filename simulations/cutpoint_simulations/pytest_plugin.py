@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cutpoint_simulations.diagrams import choose_diagram_folder
+from cutpoint_simulations.extra import INSTALL, require_extra
 
 if TYPE_CHECKING:
     from cutpoint_simulations.cluster import Cluster
@@ -116,6 +117,10 @@ def simulated(cutpoint_seed: int, pytestconfig: pytest.Config) -> Callable[..., 
     `SimulationFailed` with what is wrong, the fewest faults with which it happens, the end of the story and the path
     of the diagram.
     """
+    try:
+        require_extra()
+    except ModuleNotFoundError as missing:
+        pytest.fail(f"the simulator cannot be imported ({missing}). Nothing was run; do: {INSTALL}", pytrace=False)
     from cutpoint_simulations.kit.checking import check
     from cutpoint_simulations.runs import Scenario
 
