@@ -56,13 +56,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each seed."""
-    if "simulated" not in metafunc.fixturenames:
+    """One test for each seed; only one where the mark makes no sense, which its fixture fails."""
+    if "simulated" not in metafunc.fixturenames or (seeds := _marked(metafunc.definition)) is None:
         return
     only = metafunc.config.getoption("--cutpoint-seed")
     wished = metafunc.config.getoption("--cutpoint-seeds")
-    seeds = range(wished or _marked(metafunc)) if only is None else (only,)
-    metafunc.parametrize("cutpoint_seed", seeds, ids=[f"seed {seed}" for seed in seeds])
+    chosen = range(wished or seeds) if only is None else (only,)
+    metafunc.parametrize("cutpoint_seed", chosen, ids=[f"seed {seed}" for seed in chosen])
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -92,15 +92,14 @@ def _of_a_simulated_run(error: BaseException) -> bool:
     return failure is not None and isinstance(error, failure.SimulationFailed)
 
 
-def _marked(metafunc: pytest.Metafunc) -> int:
-    """How many seeds the test asks for. Raises `pytest.UsageError` if its mark makes no sense."""
-    mark = metafunc.definition.get_closest_marker("cutpoint")
+def _marked(item: pytest.Item) -> int | None:
+    """How many seeds the test asks for; None if its mark makes no sense."""
+    mark = item.get_closest_marker("cutpoint")
     if mark is None:
         return SEEDS
     seeds = mark.kwargs.get("seeds", SEEDS)
-    if mark.args or mark.kwargs.keys() - {"seeds"} or not isinstance(seeds, int) or seeds < 1:
-        raise pytest.UsageError(f"{metafunc.definition.nodeid}: write @pytest.mark.cutpoint(seeds=20)")
-    return seeds
+    sound = not mark.args and not mark.kwargs.keys() - {"seeds"} and isinstance(seeds, int) and seeds >= 1
+    return seeds if sound else None
 
 
 @pytest.fixture
@@ -110,21 +109,22 @@ def cutpoint_seed() -> int:
 
 
 @pytest.fixture
-def simulated(cutpoint_seed: int, pytestconfig: pytest.Config) -> Callable[..., Outcome]:
+def simulated(cutpoint_seed: int, request: pytest.FixtureRequest) -> Callable[..., Outcome]:
     """Call it with a function that declares services on a cluster, and what else `Scenario` takes.
 
     It runs them with the test's seed and the faults that the seed draws, and returns the `Outcome`. Raises
     `SimulationFailed` with what is wrong, the fewest faults with which it happens, the end of the story and the path
     of the diagram.
     """
+    test = request.config.stash[_TEST]
+    if _marked(request.node) is None:
+        pytest.fail(f"{test}: write @pytest.mark.cutpoint(seeds=20)", pytrace=False)
     try:
         require_extra()
     except ModuleNotFoundError as missing:
         pytest.fail(f"the simulator cannot be imported ({missing}). Nothing was run; do: {INSTALL}", pytrace=False)
     from cutpoint_simulations.kit.checking import check
     from cutpoint_simulations.runs import Scenario
-
-    test = pytestconfig.stash[_TEST]
 
     def simulate(declare: Callable[[Cluster], None], **scenario: Any) -> Outcome:
         __tracebackhide__ = True

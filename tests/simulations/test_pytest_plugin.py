@@ -129,10 +129,24 @@ def test_the_summary_has_one_line_of_a_failure_even_in_ci(
 
 
 @pytest.mark.parametrize("mark", ["cutpoint(50)", "cutpoint(seeds=0)", "cutpoint(seed=3)", "cutpoint(seeds='many')"])
-def test_a_mark_that_makes_no_sense_says_how_to_write_it(pytester: pytest.Pytester, mark: str) -> None:
-    pytester.makepyfile(f"import pytest\n\n@pytest.mark.{mark}\ndef test_marked(simulated):\n    pass\n")
+def test_a_mark_that_makes_no_sense_fails_its_own_test_and_says_how_to_write_it(
+    pytester: pytest.Pytester, mark: str
+) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.{mark}
+        def test_marked(simulated):
+            pass
+
+        @pytest.mark.cutpoint(seeds=2)
+        def test_marked_well(simulated):
+            pass
+        """
+    )
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "no:hypothesispytest")
-    assert result.ret != 0
+    result.assert_outcomes(errors=1, passed=2)
     result.stdout.fnmatch_lines(["*::test_marked: write @pytest.mark.cutpoint(seeds=20)"])
 
 
