@@ -8,13 +8,13 @@ it can be.
 from __future__ import annotations
 
 import re
+import sys
 import unittest
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import hypothesis
-from hypothesis.internal.conjecture import engine
 from hypothesis.reporting import current_reporter, with_reporter
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -28,9 +28,12 @@ EXAMPLES = 40
 STEPS = 10
 
 SHRINK_SECONDS = 20
-"""How long a shorter history is looked for, once there is one that fails. The next run of the test goes on there."""
+"""How long a shorter history is looked for, once there is one that fails. The next run of the test goes on there.
 
-_LIMIT = "MAX_SHRINKING_SECONDS"
+Hypothesis has no setting for it. Where it does not have the `_LIMIT` that it has today, it looks as long as it likes.
+"""
+
+_ENGINE, _LIMIT = "hypothesis.internal.conjecture.engine", "MAX_SHRINKING_SECONDS"
 _PHASES = tuple(phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain)
 _TOO_SLOW = ("WARNING: Hypothesis has spent more than", "\nThis test function exited early because it took too long")
 _BEGIN, _END = "state = ", "state.teardown()"
@@ -79,19 +82,22 @@ def look(machine: type[ClusterMachine], settings: hypothesis.settings) -> None:
 @contextmanager
 def _for_a_while() -> Iterator[None]:
     """Shrink no longer than `SHRINK_SECONDS`, and say nothing about it."""
-    usual = getattr(engine, _LIMIT)
+    engine = sys.modules.get(_ENGINE)
+    usual = getattr(engine, _LIMIT, None)
     report = current_reporter()
 
     def quietly(text: object) -> None:
         if not str(text).startswith(_TOO_SLOW):
             report(text)
 
-    setattr(engine, _LIMIT, SHRINK_SECONDS)
+    if usual is not None:
+        setattr(engine, _LIMIT, SHRINK_SECONDS)
     try:
         with with_reporter(quietly):
             yield
     finally:
-        setattr(engine, _LIMIT, usual)
+        if usual is not None:
+            setattr(engine, _LIMIT, usual)
 
 
 def told_as_test(error: BaseException, machine: type[ClusterMachine]) -> None:

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 from aiohttp import web
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import rule
 
 from cutpoint.errors import ConfigurationError, UsageError
@@ -332,6 +333,36 @@ def test_two_machines_in_one_module_have_settings_and_names_of_their_own() -> No
     assert Paused.TestCase.__name__ == "Paused.TestCase"
     Paused.TestCase.settings = hypothesis.settings(Paused.TestCase.settings, print_blob=False)
     assert Paused.TestCase.settings is not Impatient.TestCase.settings
+
+
+def test_a_shorter_history_is_looked_for_only_for_a_while() -> None:
+    limits: list[int] = []
+
+    class Watched(Shops):
+        kinds = ()
+
+        def declare(self, cluster: Cluster) -> None:
+            super().declare(cluster)
+            limits.append(engine.MAX_SHRINKING_SECONDS)
+
+    usual = engine.MAX_SHRINKING_SECONDS
+    looking.look(Watched, hypothesis.settings(max_examples=1, stateful_step_count=2))
+    assert set(limits) == {SHRINK_SECONDS}
+    assert usual == engine.MAX_SHRINKING_SECONDS
+
+
+@pytest.mark.parametrize("missing", ["the limit", "its module"])
+def test_a_hypothesis_without_that_limit_runs_machines_too(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Short(Shops):
+        kinds = ()
+
+    if missing == "the limit":
+        monkeypatch.setattr(looking, "_LIMIT", "NOT_THERE_ANY_MORE")
+    else:
+        monkeypatch.setattr(looking, "_ENGINE", "hypothesis.not_there_any_more")
+    Short.TestCase.settings = hypothesis.settings(max_examples=2, stateful_step_count=2)
+    Short.TestCase().runTest()
+    assert not hasattr(engine, "NOT_THERE_ANY_MORE")
 
 
 def test_ctrl_c_ends_a_machine_at_once() -> None:
