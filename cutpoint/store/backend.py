@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-from cutpoint.errors import ObjectExists, ObjectMissing, StoreError, UsageError
+from cutpoint.errors import Damaged, ObjectExists, ObjectMissing, StoreError, UsageError
 from cutpoint.wire.checks import one_line
 
 NAME_MAX = 500
@@ -39,12 +39,20 @@ class Backend(Protocol):
         """Read a whole object. Raises `ObjectMissing`; `StoreError` if it is longer than ``bytes_max``."""
         ...
 
+    def read_range(self, name: str, start: int, length: int) -> bytes:
+        """Read exactly ``length`` bytes from byte ``start``. Raises `ObjectMissing`; `Damaged` if it ends before."""
+        ...
+
     def size(self, name: str) -> int | None:
         """How long an object is, in bytes; ``None`` if there is none."""
         ...
 
     def list(self, prefix: str) -> tuple[str, ...]:
         """The names that begin with ``prefix``, ascending."""
+        ...
+
+    def sizes(self, prefix: str) -> tuple[tuple[str, int], ...]:
+        """The names that begin with ``prefix``, ascending, each with how long its object is, in bytes."""
         ...
 
     def delete(self, name: str) -> None:
@@ -73,6 +81,13 @@ def check_prefix(prefix: str) -> None:
         raise UsageError(f"no object's name begins with {one_line(repr(prefix))}; nothing was read")
 
 
+def check_range(name: str, start: int, length: int) -> None:
+    """Raise `UsageError` unless ``length`` bytes from ``start`` of object ``name`` could be asked for."""
+    check_name(name)
+    if start < 0 or length < 0:
+        raise UsageError(f"object {name} has no {length} bytes from {start} on; nothing was read")
+
+
 def exists(url: str, name: str) -> ObjectExists:
     """The error of a create that came second."""
     return ObjectExists(f"object {name} is in {url} already; nothing was overwritten")
@@ -88,4 +103,12 @@ def too_long(url: str, name: str, bytes_found: int, bytes_max: int) -> StoreErro
     return StoreError(
         f"object {name} in {url} is {bytes_found} bytes long, {bytes_max} are allowed; it was not read, "
         "raise the limit if the object is sound"
+    )
+
+
+def too_short(url: str, name: str, bytes_found: int, start: int, length: int) -> Damaged:
+    """The error of reading a range that an object does not have."""
+    return Damaged(
+        f"object {name} in {url} ends at byte {bytes_found}, what needs it has bytes up to {start + length} of it; "
+        "it is damaged, or what names it is; verify the store"
     )

@@ -19,7 +19,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cutpoint.errors import ConfigurationError, StoreError
-from cutpoint.store.backend import check_name, check_prefix, exists, is_object_name, missing, too_long
+from cutpoint.store.backend import (
+    check_name,
+    check_prefix,
+    check_range,
+    exists,
+    is_object_name,
+    missing,
+    too_long,
+    too_short,
+)
 from cutpoint.wire.checks import one_line
 
 STALE_SECONDS = 24 * 60 * 60
@@ -86,6 +95,23 @@ class DirectoryBackend:
             except FileNotFoundError:
                 raise missing(self.url, name) from None
 
+    def read_range(self, name: str, start: int, length: int) -> bytes:
+        """Read exactly ``length`` bytes from byte ``start``. Raises `ObjectMissing`; `Damaged` if it ends before."""
+        check_range(name, start, length)
+        with self._explained(f"object {name} was not read"):
+            try:
+                with open(self.root / name, "rb") as file:
+                    bytes_found = os.fstat(file.fileno()).st_size
+                    if start + length > bytes_found:
+                        raise too_short(self.url, name, bytes_found, start, length)
+                    file.seek(start)
+                    data = file.read(length)
+            except FileNotFoundError:
+                raise missing(self.url, name) from None
+        if len(data) != length:
+            raise too_short(self.url, name, start + len(data), start, length)
+        return data
+
     def size(self, name: str) -> int | None:
         """How long an object is, in bytes; ``None`` if there is none."""
         check_name(name)
@@ -104,6 +130,11 @@ class DirectoryBackend:
         folder, _, _ = prefix.rpartition("/")
         with self._explained("the store was not listed"):
             return tuple(sorted(name for name in self._names(folder) if name.startswith(prefix)))
+
+    def sizes(self, prefix: str) -> tuple[tuple[str, int], ...]:
+        """The names that begin with ``prefix``, ascending, each with how long its object is, in bytes."""
+        found = ((name, self.size(name)) for name in self.list(prefix))
+        return tuple((name, size) for name, size in found if size is not None)
 
     def delete(self, name: str) -> None:
         """See to it that there is no such object."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from cutpoint.store.backend import check_name, check_prefix, exists, missing, too_long
+from cutpoint.store.backend import check_name, check_prefix, check_range, exists, missing, too_long, too_short
 
 
 class MemoryBackend:
@@ -34,6 +34,14 @@ class MemoryBackend:
             raise too_long(self.url, name, len(data), bytes_max)
         return data
 
+    def read_range(self, name: str, start: int, length: int) -> bytes:
+        """Read exactly ``length`` bytes from byte ``start``. Raises `ObjectMissing`; `Damaged` if it ends before."""
+        check_range(name, start, length)
+        data = self.read(name)
+        if start + length > len(data):
+            raise too_short(self.url, name, len(data), start, length)
+        return data[start : start + length]
+
     def size(self, name: str) -> int | None:
         """How long an object is, in bytes; ``None`` if there is none."""
         check_name(name)
@@ -46,6 +54,12 @@ class MemoryBackend:
         check_prefix(prefix)
         with self._lock:
             return tuple(sorted(name for name in self._objects if name.startswith(prefix)))
+
+    def sizes(self, prefix: str) -> tuple[tuple[str, int], ...]:
+        """The names that begin with ``prefix``, ascending, each with how long its object is, in bytes."""
+        check_prefix(prefix)
+        with self._lock:
+            return tuple(sorted((name, len(data)) for name, data in self._objects.items() if name.startswith(prefix)))
 
     def delete(self, name: str) -> None:
         """See to it that there is no such object."""

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
 
-from cutpoint.errors import CutpointError, ObjectExists, ObjectMissing, StoreError, UsageError
+from cutpoint.errors import CutpointError, Damaged, ObjectExists, ObjectMissing, StoreError, UsageError
 from cutpoint.store.backend import Backend
 
 OpenBackend = Callable[[], Backend]
@@ -132,6 +132,8 @@ def what_is_missing_is_named(open_backend: OpenBackend) -> None:
     backend = open_backend()
     for number in range(2):
         require_raises(ObjectMissing, lambda: backend.read("parts/ab/none"), "parts/ab/none")
+        require_raises(ObjectMissing, lambda: backend.read_range("parts/ab/none", 0, 1), "parts/ab/none")
+        require_raises(ObjectMissing, lambda: backend.read_range("parts/ab/none", 0, 0), "parts/ab/none")
         require_equal(backend.size("parts/ab/none"), None)
         backend.create(f"parts/ab/some-{number}", b"")
 
@@ -150,6 +152,28 @@ def names_are_listed_by_prefix_ascending(open_backend: OpenBackend) -> None:
     require_equal(backend.list("parts/ab"), ("parts/ab-c/x", "parts/ab/x"))
     require_equal(backend.list("parts/ab/"), ("parts/ab/x",))
     require_equal(backend.list("none/"), ())
+
+
+def names_are_listed_with_their_sizes(open_backend: OpenBackend) -> None:
+    """Exactly the names that are listed, ascending; an empty object has a size too."""
+    backend = open_backend()
+    require_equal(backend.sizes(""), ())
+    for name, length in (("packs/b", 3), ("packs/a", 0), ("packs/ab/c", 70_000), ("marks/a", 1)):
+        backend.create(name, bytes(length))
+    require_equal(backend.sizes("packs/"), (("packs/a", 0), ("packs/ab/c", 70_000), ("packs/b", 3)))
+    require_equal(backend.sizes("packs/a"), (("packs/a", 0), ("packs/ab/c", 70_000)))
+    require_equal(tuple(name for name, _ in backend.sizes("")), backend.list(""))
+    require_equal(backend.sizes("none/"), ())
+
+
+def many_names_are_listed_whole(open_backend: OpenBackend) -> None:
+    """Also more than a server answers at once."""
+    backend = open_backend()
+    names = tuple(f"marks/{number:012d}/000001.json" for number in range(1010))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: backend.create(name, b"m"), names))
+    require(backend.list("marks/") == names, "the list is not what was created")
+    require(backend.sizes("marks/") == tuple((name, 1) for name in names), "the sizes are not of what was created")
 
 
 def what_is_deleted_is_gone_and_may_be_created_again(open_backend: OpenBackend) -> None:
@@ -174,12 +198,28 @@ def a_read_is_limited(open_backend: OpenBackend) -> None:
     require_raises(StoreError, lambda: backend.read("a", bytes_max=9), "object a", "10 bytes", "9 are allowed")
 
 
+def a_range_is_read_exactly(open_backend: OpenBackend) -> None:
+    """Anywhere in the object, whatever its length; no byte more, and never fewer."""
+    backend = open_backend()
+    data = bytes(range(256)) * 400
+    backend.create("packs/a", data)
+    for start, length in ((0, 1), (0, len(data)), (255, 2), (len(data) - 1, 1), (77, 70_000), (5, 0), (len(data), 0)):
+        require(
+            backend.read_range("packs/a", start, length) == data[start : start + length], f"{start}+{length} differs"
+        )
+    for start, length in ((0, len(data) + 1), (len(data), 1), (len(data) - 1, 2), (len(data) + 5, 0), (10**12, 10**12)):
+        require_raises(Damaged, partial(backend.read_range, "packs/a", start, length), "packs/a", f"{len(data)}")
+    for start, length in ((-1, 1), (1, -1)):
+        require_raises(UsageError, partial(backend.read_range, "packs/a", start, length))
+
+
 def an_illegal_name_is_refused(open_backend: OpenBackend) -> None:
     """Above all one that leads out of the store."""
     backend = open_backend()
     calls: tuple[Callable[[str], object], ...] = (
         lambda name: backend.create(name, b""),
         backend.read,
+        lambda name: backend.read_range(name, 0, 1),
         backend.size,
         backend.delete,
     )
@@ -188,6 +228,7 @@ def an_illegal_name_is_refused(open_backend: OpenBackend) -> None:
             require_raises(UsageError, partial(call, name))
     for prefix in ("../", "/", "a/../", "a//", ".h"):
         require_raises(UsageError, partial(backend.list, prefix))
+        require_raises(UsageError, partial(backend.sizes, prefix))
     require_equal(backend.list(""), ())
 
 
@@ -206,8 +247,11 @@ CLAIMS: Final[tuple[Claim, ...]] = (
     of_many_that_race_one_wins,
     what_is_missing_is_named,
     names_are_listed_by_prefix_ascending,
+    names_are_listed_with_their_sizes,
+    many_names_are_listed_whole,
     what_is_deleted_is_gone_and_may_be_created_again,
     a_read_is_limited,
+    a_range_is_read_exactly,
     an_illegal_name_is_refused,
     checking_leaves_nothing_behind,
 )
