@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 BANK = "cutpoint_simulations.bank:declare"
 
+_HEEDED = ("exhaustive", "as_json")
+"""The options of an exhaustive search."""
+
 
 @click.command()
 @click.option(
@@ -46,7 +49,8 @@ BANK = "cutpoint_simulations.bank:declare"
 @click.option(
     "--exhaustive",
     metavar="CONFIGURATION",
-    help="Instead of seeds, every interleaving of a small world: pair-2, ring-3; 'list' names them all.",
+    help="Instead of seeds, every interleaving of a small world, from open sessions on: pair-2, ring-3; "
+    "'list' names them all.",
 )
 @json_option
 @click.pass_context
@@ -73,6 +77,7 @@ def simulate(
     from cutpoint_simulations.trace.diagram import check_diagram
 
     if exhaustive is not None:
+        _alone(context)
         context.exit(_explore(exhaustive, as_json=as_json))
     if faults == "list":
         for kind in KINDS.values():
@@ -92,6 +97,18 @@ def simulate(
         _look_closer(wanted, outcome, draw=draw, shrink=shrink, as_json=as_json)
     if totals.failed:
         context.exit(1)
+
+
+def _alone(context: click.Context) -> None:
+    """Raises `click.UsageError` if the command line has an option that no exhaustive search heeds."""
+    for option in context.command.params:
+        name = option.name or ""
+        if name in _HEEDED or context.get_parameter_source(name) is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        flag = option.opts[0] if context.params[name] or not option.secondary_opts else option.secondary_opts[0]
+        raise click.UsageError(
+            f"--exhaustive has neither seeds nor services, and {flag} means nothing to it; nothing was searched"
+        )
 
 
 def _explore(name: str, *, as_json: bool) -> int:

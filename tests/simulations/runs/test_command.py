@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cutpoint.command import main
+from cutpoint_simulations.commands.simulate import BANK
 from tests.docs.documented import ROOT
 
 SERVICES = "tests.simulations.runs.services"
@@ -96,6 +97,42 @@ def test_a_run_without_faults_has_none(capsys: pytest.CaptureFixture[str]) -> No
 def test_the_kinds_of_faults_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate("--faults", "list") == 0
     assert "\nkill-in-write " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--app", BANK),
+        ("--seed", "0"),
+        ("--seeds", "4"),
+        ("--jobs", "2"),
+        ("--until", "2"),
+        ("--faults", "kill"),
+        ("--no-faults",),
+        ("--coordinators", "1"),
+        ("--draw", "run.svg"),
+        ("--shrink",),
+        ("--no-shrink",),
+    ],
+    ids=lambda option: option[0],
+)
+def test_an_exhaustive_search_takes_no_option_that_it_would_not_heed(
+    option: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in ((*option, "--exhaustive", "pair-1"), ("--exhaustive", "pair-1", "--json", *option)):
+        assert simulate(*arguments) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err == (
+            "cutpoint: error: --exhaustive has neither seeds nor services, "
+            f"and {option[0]} means nothing to it; nothing was searched. See: cutpoint simulate --help\n"
+        )
+
+
+def test_an_exhaustive_search_prints_what_it_has_covered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert simulate("--exhaustive", "pair-1", "--json") == 0
+    (coverage,) = reports(capsys.readouterr().out)
+    assert coverage["finding"] is None
 
 
 @pytest.mark.parametrize(
