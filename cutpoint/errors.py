@@ -11,6 +11,7 @@
     |  |- ObjectExists             create-only refused to overwrite
     |  |- ObjectMissing            what a manifest names is not there
     |  `- Damaged                  bytes are there and are not what was written
+    |     `- NotAuthentic          they may be whole; nobody whose key is trusted has signed them
     |- RegistryError               the registry's: it could not be reached or answered nonsense
     |  `- Fenced                   another coordinator leads; this one must stop
     |- CoordinatorUnreachable      nobody answers at that address, or it is not a coordinator
@@ -59,6 +60,10 @@ class ObjectMissing(StoreError):
 
 class Damaged(StoreError):
     """An object is there and its bytes are not what was written."""
+
+
+class NotAuthentic(Damaged):
+    """An object is there, and no trusted key vouches for its bytes. Nothing of it was used."""
 
 
 class RegistryError(CutpointError):
