@@ -29,7 +29,12 @@ class Point(click.IntRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """`LAST` as it is, else a number. Fails as click's own types do."""
-        return value if value == LAST else super().convert(value, param, ctx)
+        if value == LAST:
+            return value
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither the number of a recovery point, from 1 on, nor {LAST!r}", param, ctx)
 
 
 @click.command()

@@ -37,6 +37,17 @@ def test_a_recovery_point_that_is_not_there(race_store: Path, capsys: pytest.Cap
     assert error.startswith("there is no recovery point 7 in ")
 
 
+@pytest.mark.parametrize("point", ["latest", "0", "1.5", str(2**53)])
+def test_what_is_no_number_of_a_recovery_point_is_told_what_there_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], point: str
+) -> None:
+    assert main(["replay", point, "--store", str(tmp_path), "--app", f"{SERVICES}:race"]) == 2
+    assert capsys.readouterr().err == (
+        f"cutpoint: error: Invalid value for 'N': {point!r} is neither the number of a recovery point, from 1 on, "
+        "nor 'last'. See: cutpoint replay --help\n"
+    )
+
+
 def test_a_damaged_recovery_point(race_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = tmp_path / "store"
     shutil.copytree(race_store, store)
