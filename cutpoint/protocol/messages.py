@@ -188,6 +188,21 @@ class SessionEvidence(msgspec.Struct, frozen=True, kw_only=True):
     incoming: IncomingEvidence
 
 
+class PackRef(msgspec.Struct, frozen=True, kw_only=True):
+    """One object of the store that holds chunks, ``bytes`` long.
+
+    ``era``: the last cut that its writer knew as ended when it began to write, 0 at the beginning.
+    """
+
+    era: CutNumber
+    digest: Digest
+    bytes: int
+
+    def name(self) -> str:
+        """The object's name in every store."""
+        return f"packs/{self.era:012d}/{self.digest.removeprefix('sha256:')}"
+
+
 class StateSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One named state inside a part: ``bytes`` long when stored, of schema ``version``, in ``format``."""
 
@@ -205,6 +220,8 @@ class PartSummary(msgspec.Struct, frozen=True, kw_only=True):
     ``object``: the digest under which the part was stored, ``bytes`` long. ``stall_seconds``: how long the
     synchronous record block held the event loop. ``in_flight_messages``: recorded by this process, both ways.
     ``boundary``: open channels whose other end has no agent; they lie outside the cut.
+    ``packs``: all that the part needs, the last is ``object``; ``bytes`` is their sum, and ``fresh_bytes`` that of
+    the packs which the part of cut ``base`` did not need (0: it builds on none, all are fresh).
     """
 
     process: ProcessName
@@ -218,6 +235,9 @@ class PartSummary(msgspec.Struct, frozen=True, kw_only=True):
     in_flight_messages: int
     stall_seconds: float
     boundary: tuple[str, ...] = ()
+    packs: tuple[PackRef, ...] = ()
+    fresh_bytes: int = 0
+    base: CutNumber = CutNumber(0)
 
 
 class InFlight(msgspec.Struct, frozen=True, array_like=True):

@@ -13,7 +13,7 @@ import msgspec
 
 from cutpoint.errors import Damaged, ObjectExists, UsageError
 from cutpoint.names import CutNumber, Digest, Incarnation, ProcessName
-from cutpoint.protocol.messages import PartSummary, StateSummary
+from cutpoint.protocol.messages import PackRef, PartSummary, StateSummary
 from cutpoint.store.backend import Backend
 from cutpoint.store.digests import digest_of
 from cutpoint.wire.checks import check_digest, check_numbers, check_processes, check_seconds, check_texts, one_line
@@ -28,7 +28,10 @@ _DIGEST_BYTES = len("sha256:") + 64 + len("\n")
 
 
 class ManifestPart(msgspec.Struct, frozen=True, kw_only=True):
-    """What a manifest says of one process: where its part is, how long, and what is in it."""
+    """What a manifest says of one process: where its part is, how long, and what is in it.
+
+    Fields as in `cutpoint.protocol.messages.PartSummary`.
+    """
 
     process: ProcessName
     object: Digest
@@ -36,6 +39,9 @@ class ManifestPart(msgspec.Struct, frozen=True, kw_only=True):
     in_flight_messages: int
     stall_seconds: float
     states: tuple[StateSummary, ...]
+    packs: tuple[PackRef, ...] = ()
+    fresh_bytes: int = 0
+    base: CutNumber = CutNumber(0)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="cutpoint-manifest"):
@@ -83,6 +89,9 @@ def manifest_part(summary: PartSummary) -> ManifestPart:
         in_flight_messages=summary.in_flight_messages,
         stall_seconds=summary.stall_seconds,
         states=summary.states,
+        packs=summary.packs,
+        fresh_bytes=summary.fresh_bytes,
+        base=summary.base,
     )
 
 

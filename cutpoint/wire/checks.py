@@ -12,13 +12,19 @@ from typing import Any
 import msgspec
 
 from cutpoint.names import ProcessName, is_process_name
-from cutpoint.protocol.messages import Close, IncomingEvidence, OutgoingEvidence, Ranges, SessionEvidence
+from cutpoint.protocol.messages import Close, IncomingEvidence, OutgoingEvidence, PackRef, Ranges, SessionEvidence
 
 NUMBER_MAX = 2**53 - 1
 """The highest number that a message may carry: every JSON reader keeps it exactly, and adding never overflows."""
 
 TEXT_MAX = 1000
 """The longest name, label, nonce or life, in characters."""
+
+PACKS_MAX = 50_000
+"""The most packs that one part may need."""
+
+ERA_END = 10**12
+"""Above every era: the name of a pack has room for twelve digits."""
 
 _COMPLAINT_MAX = 200
 _HEX = frozenset("0123456789abcdef")
@@ -69,6 +75,20 @@ def check_digest(digest: str) -> str:
     if prefix == "sha256" and len(digits) == 64 and _HEX.issuperset(digits):
         return ""
     return f"{one_line(repr(digest))} is not a sha256 digest"
+
+
+def check_packs(packs: tuple[PackRef, ...]) -> str:
+    """Complain of packs that no process could have written, or of one that is named twice."""
+    if len(packs) > PACKS_MAX:
+        return f"{len(packs)} packs are named, {PACKS_MAX} are allowed"
+    for pack in packs:
+        if not 0 <= pack.era < ERA_END:
+            return f"era {pack.era} is not between 0 and {ERA_END - 1}"
+        if complaint := check_numbers(pack, ("bytes",)) or check_digest(pack.digest):
+            return complaint
+    if len({pack.name() for pack in packs}) != len(packs):
+        return "a pack is named twice"
+    return ""
 
 
 def check_ranges(ranges: Ranges) -> str:

@@ -28,6 +28,7 @@ from cutpoint.wire.checks import (
     TEXT_MAX,
     check_digest,
     check_numbers,
+    check_packs,
     check_process,
     check_processes,
     check_seconds,
@@ -125,8 +126,9 @@ def check_summary(summary: PartSummary) -> str:
     complaint = (
         check_process(summary.process)
         or check_texts(summary, ("life",))
-        or check_numbers(summary, ("incarnation", "cut", "bytes", "in_flight_messages"))
+        or check_numbers(summary, ("incarnation", "cut", "bytes", "in_flight_messages", "fresh_bytes", "base"))
         or check_digest(summary.object)
+        or check_packs(summary.packs)
         or check_seconds(summary.stall_seconds, "stall_seconds")
     )
     for state in summary.states:
