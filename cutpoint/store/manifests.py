@@ -1,13 +1,13 @@
 """What names a recovery point's bytes: one readable JSON object for each published cut.
 
-Its last line is the digest of everything before it, so that a manifest that was cut short or altered shows
-without any other file. It is written once: a second manifest for the same cut is refused, unless it is the very
-same bytes, which makes publishing safe to repeat.
+It is a document (`cutpoint.store.documents`): its last line is the digest of everything before it, and the line
+before that holds the signatures over the body, where there are keys. It is written once: a second manifest for the same
+cut is refused, unless it says the very same, which makes publishing safe to repeat.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,8 +15,11 @@ from cutpoint.errors import Damaged, ObjectExists, UsageError
 from cutpoint.names import CutNumber, Digest, Incarnation, ProcessName
 from cutpoint.protocol.messages import PackRef, PartSummary, StateSummary
 from cutpoint.store.backend import Backend
-from cutpoint.store.digests import digest_of
+from cutpoint.store.documents import DIGEST_LINE_BYTES, close_document, open_document, write_body
 from cutpoint.wire.checks import check_digest, check_numbers, check_processes, check_seconds, check_texts, one_line
+
+if TYPE_CHECKING:
+    from cutpoint.store.keys import KeyRing
 
 MANIFEST_VERSION = 1
 MANIFEST_BYTES_MAX = 64 * 1024 * 1024
@@ -24,7 +27,7 @@ MANIFEST_BYTES_MAX = 64 * 1024 * 1024
 
 _PREFIX = "manifests/"
 _NUMBER_DIGITS = 12
-_DIGEST_BYTES = len("sha256:") + 64 + len("\n")
+_PURPOSE = "manifest"
 
 
 class ManifestPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +72,6 @@ class _Header(msgspec.Struct, tag_field="kind", tag="cutpoint-manifest"):
     format: int
 
 
-_encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Manifest] = msgspec.json.Decoder(Manifest)
 
 
@@ -95,28 +97,30 @@ def manifest_part(summary: PartSummary) -> ManifestPart:
     )
 
 
-def encode_manifest(manifest: Manifest) -> bytes:
-    """Encode ``manifest``; the last line is its digest. Raises `UsageError` for one that would not be read back."""
+def encode_manifest(manifest: Manifest, keys: KeyRing | None = None) -> bytes:
+    """Encode ``manifest``, signed by ``keys``; the last line is the digest.
+
+    Raises `UsageError` for one that would not be read back, `ConfigurationError` if ``keys`` verify and cannot sign.
+    """
     where = f"the manifest of cut {manifest.cut}"
     if complaint := _check(manifest):
         raise UsageError(f"{where} cannot be published: {complaint}; nothing was written")
     try:
-        body = msgspec.json.format(_encoder.encode(manifest), indent=2) + b"\n"
+        body = write_body(manifest)
     except (UnicodeEncodeError, RecursionError, OverflowError, TypeError, ValueError) as error:
         raise UsageError(f"{where} cannot be published: {one_line(error)}; nothing was written") from error
-    if len(body) + _DIGEST_BYTES > MANIFEST_BYTES_MAX:
-        raise UsageError(f"{where} has {len(body)} bytes, {MANIFEST_BYTES_MAX} are allowed; nothing was written")
-    return body + digest_of(body).encode() + b"\n"
+    data = close_document(body, _PURPOSE, keys)
+    if len(data) > MANIFEST_BYTES_MAX:
+        raise UsageError(f"{where} has {len(data)} bytes, {MANIFEST_BYTES_MAX} are allowed; nothing was written")
+    return data
 
 
-def decode_manifest(data: bytes, *, name: str = "the manifest") -> Manifest:
-    """Decode what `encode_manifest` made. Raises `Damaged` that begins with ``name`` for anything else."""
-    body, last = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
-    if last != digest_of(body).encode() + b"\n":
-        raise Damaged(
-            f"{name} is cut short or altered: its last line is not the digest of what is before it; "
-            "recover to another recovery point, or bring the object back from a copy"
-        )
+def decode_manifest(data: bytes, *, name: str = "the manifest", keys: KeyRing | None = None) -> Manifest:
+    """Decode what `encode_manifest` made. Raises `Damaged` that begins with ``name`` for anything else.
+
+    With ``keys`` that verify, a manifest that none of them has signed is `NotAuthentic`.
+    """
+    body = open_document(data, _PURPOSE, keys, name=name)
     try:
         version = msgspec.json.decode(body, type=_Header).format
         if version != MANIFEST_VERSION:
@@ -132,28 +136,34 @@ def decode_manifest(data: bytes, *, name: str = "the manifest") -> Manifest:
     return manifest
 
 
-def publish_manifest(backend: Backend, manifest: Manifest) -> Digest:
-    """Write ``manifest`` durably and once; the digest in its last line. The very same one again succeeds.
+def publish_manifest(backend: Backend, manifest: Manifest, keys: KeyRing | None = None) -> Digest:
+    """Write ``manifest`` durably and once, signed by ``keys``; the digest in the last line of what is there then.
 
-    Raises `ObjectExists` if another manifest of this cut is there: then this cut must be abandoned.
+    The very same one again succeeds, also if other keys have signed it that ``keys`` trust. Raises `ObjectExists` if
+    another manifest of this cut is there, or one that is not authentic: then this cut must be abandoned.
     """
-    name, data = manifest_name(manifest.cut), encode_manifest(manifest)
+    name, data = manifest_name(manifest.cut), encode_manifest(manifest, keys)
     try:
         backend.create(name, data)
     except ObjectExists:
-        if backend.size(name) != len(data) or backend.read(name) != data:
+        present = backend.read(name, bytes_max=MANIFEST_BYTES_MAX)
+        if present != data and not _says_the_same(present, manifest, keys):
             raise ObjectExists(
                 f"object {name} in {backend.url} is there already and is another manifest; nothing was overwritten, "
                 "the number of this cut was used before: abandon it"
             ) from None
-    return _last_line(data)
+        data = present
+    return Digest(data[-DIGEST_LINE_BYTES:-1].decode())
 
 
-def read_manifest(backend: Backend, cut: CutNumber) -> Manifest:
-    """Read and check the manifest of ``cut``. Raises `ObjectMissing`, or `Damaged` that names the object."""
+def read_manifest(backend: Backend, cut: CutNumber, keys: KeyRing | None = None) -> Manifest:
+    """Read and check the manifest of ``cut``.
+
+    Raises `ObjectMissing`, or `Damaged` that names the object; with ``keys`` that verify, `NotAuthentic`.
+    """
     name = manifest_name(cut)
     where = f"object {name} in {backend.url}"
-    manifest = decode_manifest(backend.read(name, bytes_max=MANIFEST_BYTES_MAX), name=where)
+    manifest = decode_manifest(backend.read(name, bytes_max=MANIFEST_BYTES_MAX), name=where, keys=keys)
     if manifest.cut != cut:
         raise Damaged(f"{where} is the manifest of cut {manifest.cut}; recover to another recovery point")
     return manifest
@@ -165,8 +175,11 @@ def list_manifests(backend: Backend) -> tuple[CutNumber, ...]:
     return tuple(CutNumber(int(n)) for n in numbers if len(n) == _NUMBER_DIGITS and n.isdigit() and int(n) > 0)
 
 
-def _last_line(data: bytes) -> Digest:
-    return Digest(data[-_DIGEST_BYTES:-1].decode())
+def _says_the_same(present: bytes, manifest: Manifest, keys: KeyRing | None) -> bool:
+    try:
+        return open_document(present, _PURPOSE, keys, name="the manifest") == write_body(manifest)
+    except Damaged:
+        return False
 
 
 def _check(manifest: Manifest) -> str:

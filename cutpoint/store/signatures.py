@@ -11,14 +11,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from typing import Final
 
 import msgspec
 
 from cutpoint.errors import UsageError
 from cutpoint.store import ciphers
 
-ED25519 = "ed25519"
-HMAC_SHA256 = "hmac-sha256"
+ED25519: Final = "ed25519"
+HMAC_SHA256: Final = "hmac-sha256"
 
 SIGNATURES_MAX = 16
 """How many signatures one object may carry."""
