@@ -10,7 +10,8 @@
     |- StoreError                  the store's: bytes could not be written or read
     |  |- ObjectExists             create-only refused to overwrite
     |  |- ObjectMissing            what a manifest names is not there
-    |  `- Damaged                  bytes are there and are not what was written
+    |  |- Damaged                  bytes are there and are not what was written
+    |  `- StoreUnavailable         it did not answer, or refused for now; trying again may help
     |     `- NotAuthentic          they may be whole; nobody whose key is trusted has signed them
     |- RegistryError               the registry's: it could not be reached or answered nonsense
     |  `- Fenced                   another coordinator leads; this one must stop
@@ -64,6 +65,10 @@ class Damaged(StoreError):
 
 class NotAuthentic(Damaged):
     """An object is there, and no trusted key vouches for its bytes. Nothing of it was used."""
+
+
+class StoreUnavailable(StoreError):
+    """The store did not answer, or refused for now. Trying again may help; what was to be written may be there."""
 
 
 class RegistryError(CutpointError):

@@ -20,7 +20,9 @@ NAME_MAX = 500
 _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _NAME = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
 _PREFIX = re.compile(rf"(({_SEGMENT}/)*({_SEGMENT})?)?")
-_RESERVED = "tmp"
+
+ASIDE = "tmp"
+"""Where a backend may put what is no object: no name begins with this folder."""
 
 
 class Backend(Protocol):
@@ -66,7 +68,7 @@ class Backend(Protocol):
 
 def is_object_name(name: str) -> bool:
     """Whether ``name`` may name an object: parts of letters, digits, ``.``, ``_`` and ``-`` between slashes."""
-    return len(name) <= NAME_MAX and _NAME.fullmatch(name) is not None and name.split("/", 1)[0] != _RESERVED
+    return len(name) <= NAME_MAX and _NAME.fullmatch(name) is not None and name.split("/", 1)[0] != ASIDE
 
 
 def check_name(name: str) -> None:
