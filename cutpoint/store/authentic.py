@@ -46,6 +46,6 @@ def authentic_part(manifest: Manifest, process: ProcessName, named: Digest) -> M
         says = f"names {part.object}" if part else "names none"
         raise NotAuthentic(
             f"the part of {process} in cut {manifest.cut} is not authentic: {one_line(named)} was asked for, and the "
-            f"signed manifest {says}; nothing of it was used; find out who asks: the coordinator may be another than yours"
+            f"signed manifest {says}; nothing of it was used; find out who asks, the coordinator may not be yours"
         )
     return part

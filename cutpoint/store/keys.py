@@ -80,13 +80,14 @@ class KeyRing:
     def change(cls, path: str | os.PathLike[str], change: Callable[[KeyRing], KeyRing]) -> KeyRing:
         """Replace the ring in the file by what ``change`` makes of it, durable on return; the new one.
 
-        Raises `ConfigurationError`; then the file is as it was.
+        The file's permissions stay, but others never get to read a secret. Raises `ConfigurationError`; then the
+        file is as it was.
         """
         changed: list[KeyRing] = []
 
-        def encoded(found: Found) -> bytes:
+        def encoded(found: Found) -> Found:
             changed.append(change(_decode(Path(path), found)))
-            return changed[0].encode()
+            return Found(changed[0].encode(), found.mode & (0o700 if changed[0].secret else 0o777))
 
         change_private(Path(path), encoded)
         return changed[0]
@@ -251,6 +252,6 @@ def _decode(path: Path, found: Found) -> KeyRing:
 
 def _not_authentic(what: str, reason: str) -> NotAuthentic:
     return NotAuthentic(
-        f"{what} is not authentic: {reason}; nothing of it was used; if its signer is yours, add that key's public part "
-        "to the key file, otherwise find out who wrote it, and do without it: recover to another recovery point"
+        f"{what} is not authentic: {reason}; nothing of it was used; if its signer is yours, add that key's public "
+        "part to the key file, otherwise find out who wrote it, and do without it: recover to another recovery point"
     )

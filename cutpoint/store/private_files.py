@@ -56,15 +56,15 @@ def create_private(path: Path, data: bytes, mode: int) -> None:
         os.fsync(folder)
 
 
-def change_private(path: Path, change: Callable[[Found], bytes]) -> None:
-    """Replace what a file holds by what ``change`` makes of it, durable on return; its permissions stay.
+def change_private(path: Path, change: Callable[[Found], Found]) -> None:
+    """Replace what a file holds by what ``change`` makes of it, durable on return.
 
     Nothing is changed if ``change`` raises.
     """
     path = Path(os.path.realpath(path))
     with _explained(path, "was not changed"), _folder_of(path) as folder:
-        found = read_private(path)
-        with _aside(path, change(found), found.mode) as aside:
+        changed = change(read_private(path))
+        with _aside(path, changed.data, changed.mode) as aside:
             os.rename(aside, path)
             os.fsync(folder)
 

@@ -6,6 +6,7 @@ What a command needs beyond the command line itself is imported when it runs, so
 from __future__ import annotations
 
 from cutpoint_coordinator.commands.list_points import points
+from cutpoint_coordinator.commands.manage_keys import keys
 from cutpoint_coordinator.commands.recover_computation import recover
 from cutpoint_coordinator.commands.release_process import release
 from cutpoint_coordinator.commands.run_coordinator import coordinator
@@ -14,4 +15,4 @@ from cutpoint_coordinator.commands.show_topology import topology
 from cutpoint_coordinator.commands.take_cut import cut
 from cutpoint_coordinator.commands.verify_points import verify
 
-__all__ = ["coordinator", "cut", "points", "recover", "release", "show", "topology", "verify"]
+__all__ = ["coordinator", "cut", "keys", "points", "recover", "release", "show", "topology", "verify"]

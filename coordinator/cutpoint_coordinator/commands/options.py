@@ -12,6 +12,7 @@ import click
 from cutpoint_coordinator.settings import DEFAULT_LISTEN
 
 if TYPE_CHECKING:
+    from cutpoint.store.keys import KeyRing
     from cutpoint_coordinator.client import CoordinatorClient
 
 T = TypeVar("T")
@@ -65,6 +66,25 @@ def store_option(command: Decorated) -> Decorated:
         metavar="URL",
         help="Read this store directly, without a coordinator: a folder, or file:///absolute/path.",
     )(command)
+
+
+def keys_option(command: Decorated) -> Decorated:
+    """``--keys FILE``, given to the command as ``keys``: a `KeyRing`, or None."""
+    return click.option(
+        "--keys",
+        callback=_loaded,
+        metavar="FILE",
+        envvar="CUTPOINT_KEYS",
+        show_envvar=True,
+        help="The keys that sign, verify and open what is in the store, as `cutpoint keys generate` makes them.",
+    )(command)
+
+
+def _loaded(_context: click.Context, _option: click.Parameter, path: str | None) -> KeyRing | None:
+    """The keys in the file at ``path``. Raises `ConfigurationError`."""
+    from cutpoint.store.keys import loaded_keys
+
+    return loaded_keys(path)
 
 
 def ask(url: str, question: Callable[[CoordinatorClient], Awaitable[T]]) -> T:
