@@ -1,0 +1,137 @@
+"""What changed in one table between two recovery points: the keys, and no more reading than that takes.
+
+Both tables are rows of segments. A segment that both have, in the same order as all others that both have, can make
+no difference by itself: a key that is in none of the other segments has the same value in both. So first the keys of
+the segments that only one of the two has are collected. Then each table is read from its newest end, until it has
+said of all of these keys what they are: after a usual cut that is its delta, and of the other table whatever holds
+the old values. Values are compared by their encoded bytes, so ``1`` and ``True`` differ and ``nan`` is itself.
+
+Where very much has changed, this is done in several passes, each for a part of the keys, so that memory is bounded.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from cutpoint.catalog.shown import shown
+from cutpoint.catalog.tables import Segment, StoredTable
+
+PASS_RAW_BYTES = 64 * 1024 * 1024
+"""How much of what differs is looked at in one pass, in bytes as they were encoded."""
+
+Change = Literal["added", "removed", "changed"]
+
+
+class _Absent:
+    """Stands for the value of a key that a table does not have."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT = _Absent()
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyChange:
+    """One key whose value differs. ``before`` of an added one, ``after`` of a removed one is `ABSENT`."""
+
+    key: Any
+    change: Change
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableDifference:
+    """How many keys changed in which way, and the first of them, ordered by key."""
+
+    added: int
+    removed: int
+    changed: int
+    keys: tuple[KeyChange, ...]
+
+
+def compare_tables(
+    before: StoredTable, after: StoredTable, *, limit: int, pass_raw_bytes: int = PASS_RAW_BYTES
+) -> TableDifference:
+    """Compare two tables; at most ``limit`` keys are named. Raises `Damaged`, `ObjectMissing`."""
+    shared = _shared(before.segments, after.segments)
+    differing = (
+        [segment for segment in before.segments if segment.name not in shared],
+        [segment for segment in after.segments if segment.name not in shared],
+    )
+    raw_bytes = sum(segment.raw_bytes for segments in differing for segment in segments)
+    passes = max(1, -(-raw_bytes // pass_raw_bytes))
+    counts: dict[Change, int] = {"added": 0, "removed": 0, "changed": 0}
+    first: list[KeyChange] = []
+    for number in range(passes):
+        mine = _whose_turn(number, passes)
+        keys = _keys(before, differing[0], mine) | _keys(after, differing[1], mine)
+        for change in _changes(keys, _values(before, keys), _values(after, keys), before.format.encode):
+            counts[change.change] += 1
+            first.append(change)
+            if len(first) >= 2 * limit + 1000:
+                first = heapq.nsmallest(limit, first, key=_order)
+    return TableDifference(**counts, keys=tuple(heapq.nsmallest(limit, first, key=_order)))
+
+
+def _shared(before: Sequence[Segment], after: Sequence[Segment]) -> frozenset[Hashable]:
+    """The names of segments that can make no difference."""
+    both = {segment.name for segment in before} & {segment.name for segment in after}
+    rows = ([segment.name for segment in segments if segment.name in both] for segments in (before, after))
+    one, other = rows
+    return frozenset(both) if one == other else frozenset()
+
+
+def _whose_turn(number: int, passes: int) -> Callable[[Any], bool]:
+    return (lambda _key: True) if passes == 1 else (lambda key: hash(key) % passes == number)
+
+
+def _keys(table: StoredTable, segments: Sequence[Segment], mine: Callable[[Any], bool]) -> dict[Any, None]:
+    """The keys that these segments set or remove, in a fixed order."""
+    return {key: None for batch in table.batches(segments) for key in (*batch.gone, *batch.keys) if mine(key)}
+
+
+def _values(table: StoredTable, keys: dict[Any, None]) -> dict[Any, Any]:
+    """The table's values of these keys, `ABSENT` where it has none; read from the newest end until all are known."""
+    values: dict[Any, Any] = {}
+    for group in table.newest_first():
+        if len(values) == len(keys):
+            break
+        newer: dict[Any, Any] = {}
+        for batch in table.batches(group):
+            newer.update((key, ABSENT) for key in batch.gone if key in keys and key not in values)
+            pairs = zip(batch.keys, batch.values, strict=True)
+            newer.update((key, value) for key, value in pairs if key in keys and key not in values)
+        values.update(newer)
+    return values
+
+
+def _changes(
+    keys: dict[Any, None],
+    before: dict[Any, Any],
+    after: dict[Any, Any],
+    encode: Callable[[object, str], bytes],
+) -> Iterator[KeyChange]:
+    for key in keys:
+        old, new = before.get(key, ABSENT), after.get(key, ABSENT)
+        if old is ABSENT and new is ABSENT:
+            continue
+        change: Change = "changed"
+        if old is ABSENT or new is ABSENT:
+            change = "added" if old is ABSENT else "removed"
+        elif encode(old, "a value") == encode(new, "a value"):
+            continue
+        yield KeyChange(key=key, change=change, before=old, after=new)
+
+
+def _order(change: KeyChange) -> tuple[int, Any]:
+    """Numbers by value, then texts, then the rest by how it is shown."""
+    key = change.key
+    if type(key) is int or (type(key) is float and key == key):
+        return 0, key
+    return (1, key) if type(key) is str else (2, shown(key))
