@@ -11,8 +11,8 @@
     |  |- ObjectExists             create-only refused to overwrite
     |  |- ObjectMissing            what a manifest names is not there
     |  |- Damaged                  bytes are there and are not what was written
+    |  |  `- NotAuthentic          they may be whole; nobody whose key is trusted has signed them
     |  `- StoreUnavailable         it did not answer, or refused for now; trying again may help
-    |     `- NotAuthentic          they may be whole; nobody whose key is trusted has signed them
     |- RegistryError               the registry's: it could not be reached or answered nonsense
     |  `- Fenced                   another coordinator leads; this one must stop
     |- CoordinatorUnreachable      nobody answers at that address, or it is not a coordinator
