@@ -122,6 +122,7 @@ class Activity:
         pause = producer.run_again(error)
         text = "%s failed: %s; it is started again in %.2g s"
         if is_from_outside(error):
-            log.warning(text, producer.name, told(error), pause)
+            # whoever listens may judge it for themselves
+            log.warning(text, producer.name, told(error), pause, extra={"error": error})
         else:
             log.error(text, producer.name, told(error), pause, exc_info=error)

@@ -148,7 +148,8 @@ class Timers:
             self.failed += 1
             traceback = None if is_from_outside(error) else error
             text = "%s failed: %s; it has fired and does not fire again by itself"
-            log.error(text, timer.title, told(error), exc_info=traceback)
+            # whoever listens may judge it for themselves
+            log.error(text, timer.title, told(error), exc_info=traceback, extra={"error": error})
 
     # -------------------------------------------------------------------------------------------------------- state
 

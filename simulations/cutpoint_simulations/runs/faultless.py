@@ -2,29 +2,27 @@
 
 Whatever happens to a cluster, the agents and the coordinator have an answer to it. What their logs call unforeseen, and
 an exception that reached an event loop, is a bug; that a process gives up with an error of the `CutpointError` tree,
-and is started again, is an answer. A service's task or handler may fail because a connection does; if it fails with
-anything else, that is a bug of the service.
+and is started again, is an answer. A service's task or handler may fail because of what happens around it, see
+`excuses`; if it fails with anything else, that is a bug of the service.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from types import TracebackType
-
-import aiohttp
 
 from cutpoint.errors import ConfigurationError, CutpointError, UsageError
 from cutpoint_simulations.loop import Unhandled, current
 from cutpoint_simulations.oracles import Violation
 from cutpoint_simulations.refusal import failing_line
+from cutpoint_simulations.runs.excuses import is_excused
 
 NAME = "unforeseen"
 
 _LOGS = ("cutpoint", "aiohttp", "asyncio")
 _UNFORESEEN = ("unforeseen", "cannot be restored")
 _OF_THE_PROGRAM = (ConfigurationError, UsageError)
-_FROM_OUTSIDE = (OSError, aiohttp.ClientError)
 
 Note = Callable[[str, str], object]
 
@@ -32,14 +30,21 @@ Note = Callable[[str, str], object]
 class Listening(logging.Handler):
     """While the context stands, the logs of simulated hosts come here, and nowhere else.
 
-    ``note`` is told of every warning, with the host that says it. ``violations`` are what was not foreseen.
+    ``note`` is told of every warning, with the host that says it. ``faults``: the kinds that there have been so far.
+    ``violations`` are what was not foreseen.
     """
 
-    def __init__(self, clock: Callable[[], float], note: Note = lambda host, text: None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        note: Note = lambda host, text: None,
+        faults: Callable[[], Container[str]] = tuple,
+    ) -> None:
         super().__init__(logging.WARNING)
         self.violations: list[Violation] = []
         self._clock = clock
         self._note = note
+        self._faults = faults
         self._before: list[tuple[logging.Logger, bool]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -49,10 +54,22 @@ class Listening(logging.Handler):
             return
         text = record.getMessage()
         self._note(host.name, f"{record.levelname.lower()}: {text}")
-        error = record.exc_info[1] if record.exc_info else None
-        if record.levelno >= logging.ERROR and (any(word in text for word in _UNFORESEEN) or _is_a_bug(error)):
+        severe = record.levelno >= logging.ERROR
+        error = record.exc_info[1] if record.exc_info and severe else None
+        if error is None:
+            error = getattr(record, "error", None)  # an agent does not shout at what it takes for the world outside
+        unforeseen = severe and any(word in text for word in _UNFORESEEN)
+        if unforeseen or self._is_a_bug(error):
             complaint = _told(f"{host.name}: {text}", error)
             self.violations.append(Violation(oracle=NAME, complaint=complaint, at=self._clock(), process=host.name))
+
+    def _is_a_bug(self, error: BaseException | None) -> bool:
+        """Whether a service's task or handler failed with something that nothing around it explains."""
+        if isinstance(error, BaseExceptionGroup):
+            return any(self._is_a_bug(part) for part in error.exceptions)
+        if isinstance(error, CutpointError):
+            return isinstance(error, UsageError)
+        return isinstance(error, Exception) and not is_excused(error, self._faults())
 
     def __enter__(self) -> Listening:
         for name in _LOGS:
@@ -80,15 +97,6 @@ def of_unhandled(unhandled: Unhandled, *, by_service: bool) -> Violation | None:
         return None
     complaint = _told(unhandled.message, error)
     return Violation(oracle=NAME, complaint=complaint, at=unhandled.at, process=unhandled.host)
-
-
-def _is_a_bug(error: BaseException | None) -> bool:
-    """Whether a service's task or handler failed with something that no fault around it explains."""
-    if isinstance(error, BaseExceptionGroup):
-        return any(_is_a_bug(part) for part in error.exceptions)
-    if isinstance(error, CutpointError):
-        return isinstance(error, UsageError)
-    return isinstance(error, Exception) and not isinstance(error, _FROM_OUTSIDE)
 
 
 def _told(text: str, error: BaseException | None) -> str:

@@ -67,7 +67,9 @@ class Trial:
         self.chronicle = Chronicle()
         hears = [self.chronicle.hear, *([tracing.hear] if tracing else [])]
         self.listening = self._contexts.enter_context(
-            Listening(lambda: self.simulation.agenda.now, tracing.note if tracing else _nowhere)
+            Listening(
+                lambda: self.simulation.agenda.now, tracing.note if tracing else _nowhere, lambda: self.injection.begun
+            )
         )
         self.watch = self._contexts.enter_context(Watch(*hears))
         self.jury = Jury(
