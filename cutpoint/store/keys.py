@@ -149,12 +149,11 @@ class KeyRing:
             key = trusted.get(signature.key)
             if key is None:
                 continue
-            if signature.algorithm != key.algorithm:
+            if not holds(key, signature, message):
                 raise _not_authentic(
-                    what, f"its signature of key {key.title} claims to be {one_line(signature.algorithm)}"
+                    what,
+                    f"it is not what key {key.title} has signed, though it claims its {one_line(signature.algorithm)}",
                 )
-            if not signatures.holds(key.algorithm, key.verifying, message, signature.value):
-                raise _not_authentic(what, f"it is not what key {key.title} has signed")
             vouched = True
         if not vouched:
             signers = ", ".join(f"{one_line(s.key)} ({one_line(s.algorithm)})" for s in given[:SIGNATURES_MAX])
@@ -208,6 +207,13 @@ class KeyRing:
                 "hmac-sha256 can sign as well: give the file itself to those who may, or use ed25519"
             )
         return KeyRing(keys=parts + tuple(key for key in self.keys if key.use == "seal" and sealing))
+
+
+def holds(key: Key, signature: Signature, message: bytes) -> bool:
+    """Whether ``signature`` is that of ``message`` by ``key``, in the key's own algorithm and no other."""
+    if signature.algorithm != key.algorithm:
+        return False
+    return signatures.holds(key.algorithm, key.verifying, message, signature.value)
 
 
 def loaded_keys(keys: KeyRing | str | os.PathLike[str] | None) -> KeyRing | None:
