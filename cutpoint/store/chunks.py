@@ -21,6 +21,7 @@ CONTENT_RAW_MIN, CONTENT_RAW_AVERAGE, CONTENT_RAW_MAX = 64 * 1024, 256 * 1024, 1
 """How long the chunks are that content is cut into; what is not longer than the shortest stays whole."""
 
 ChunkId = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+RunKind = Literal["base", "delta"]
 _Number = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 
 
@@ -44,21 +45,24 @@ class Run(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
     ``entries``: how many keys a table's run sets or removes; 0 for what is no table.
     """
 
-    kind: Literal["base", "delta"]
+    kind: RunKind
     chunks: tuple[ChunkRef, ...]
     entries: _Number
     raw_bytes: _Number
 
 
 class Seal(Protocol):
-    """The cipher of one pack. ``counter`` is where in the pack the sealed bytes begin, so it never repeats."""
+    """The cipher of one pack. ``counter`` is where in the pack the sealed bytes begin, so it never repeats.
 
-    def seal(self, plain: bytes, counter: int) -> bytes:
+    ``kind`` is ``"chunk"`` or ``"trailer"``; one never passes for the other.
+    """
+
+    def seal(self, plain: bytes, counter: int, *, kind: str = "chunk") -> bytes:
         """Encrypt ``plain`` and vouch for it."""
         ...
 
-    def open(self, sealed: bytes, counter: int) -> bytes:
-        """What `seal` was given. Raises `cutpoint.errors.Damaged` for anything that it did not make."""
+    def open(self, sealed: bytes, counter: int, *, kind: str = "chunk", where: str = "a pack") -> bytes:
+        """What `seal` was given. Raises `cutpoint.errors.Damaged`, beginning with ``where``, for anything else."""
         ...
 
 
@@ -69,7 +73,7 @@ class Sealing(Protocol):
         """The id of the key in use (letters, digits, ``-``), a fresh salt (at most 64 bytes), and the cipher."""
         ...
 
-    def of_pack(self, key: str, salt: bytes) -> Seal:
+    def of_pack(self, key: str, salt: bytes, *, where: str = "a pack") -> Seal:
         """The cipher of a pack whose header names ``key`` and ``salt``. Raises `ConfigurationError` without the key."""
         ...
 

@@ -8,8 +8,6 @@ is `cutpoint.protocol.consistency`'s).
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable
-from itertools import count
 from typing import Any
 
 import msgspec
@@ -17,6 +15,7 @@ import msgspec
 from cutpoint.errors import Damaged, UsageError
 from cutpoint.names import CutNumber, Incarnation, Life, ProcessName
 from cutpoint.protocol.messages import InFlight, SessionRecord
+from cutpoint.store.heads import check_distinct, check_record
 from cutpoint.wire.checks import check_numbers, check_process, check_session, check_texts, checked_payload, one_line
 
 PART_VERSION = 1
@@ -116,8 +115,8 @@ def _check(part: Part) -> str:
         check_process(part.process)
         or check_texts(part, ("life", "computation"))
         or check_numbers(part, ("incarnation", "cut"))
-        or _check_distinct("state", (state.name for state in part.states))
-        or _check_distinct("session", ((r.evidence.session, r.evidence.initiator) for r in part.sessions))
+        or check_distinct("state", (state.name for state in part.states))
+        or check_distinct("session", ((r.evidence.session, r.evidence.initiator) for r in part.sessions))
     )
     for state in part.states:
         complaint = complaint or check_texts(state, ("name", "kind", "format")) or check_numbers(state, ("version",))
@@ -126,30 +125,11 @@ def _check(part: Part) -> str:
     return complaint
 
 
-def _check_distinct(kind: str, names: Iterable[Hashable]) -> str:
-    seen: set[Hashable] = set()
-    for name in names:
-        if name in seen:
-            return f"{kind} {one_line(repr(name))} is in it twice"
-        seen.add(name)
-    return ""
-
-
 def _check_in_flight(record: SessionRecord) -> str:
-    """Complain where the recorded messages are not those that the session's evidence counts."""
+    """Complain where the recorded messages are not those that the session's evidence counts, or are none."""
+    if complaint := check_record(record):
+        return complaint
     where = f"session {one_line(repr(record.evidence.session))}"
-    outgoing, incoming = record.evidence.outgoing, record.evidence.incoming
-    numbers = [message.number for message in record.outgoing_in_flight]
-    if len(numbers) != outgoing.sent + 1 - outgoing.in_flight_from or any(
-        number != wanted for number, wanted in zip(numbers, count(outgoing.in_flight_from), strict=False)
-    ):
-        return f"{where}: the messages recorded by the sender are not {outgoing.in_flight_from} to {outgoing.sent}"
-    numbers = sorted(message.number for message in record.incoming_in_flight)
-    if len(numbers) != sum(last + 1 - first for first, last in incoming.in_flight) or any(
-        number != wanted
-        for number, wanted in zip(numbers, (n for a, b in incoming.in_flight for n in range(a, b + 1)), strict=False)
-    ):
-        return f"{where}: the messages recorded by the receiver are not those of its evidence"
     for message in (*record.outgoing_in_flight, *record.incoming_in_flight):
         if checked_payload(message.payload) is None:
             return f"{where}: message {message.number} is neither text, bytes nor a Close"
