@@ -25,6 +25,7 @@ import msgspec
 
 from cutpoint.errors import ConfigurationError, NotAuthentic
 from cutpoint.store import signatures
+from cutpoint.store.documents import write_body
 from cutpoint.store.key import ALGORITHMS, Key, complaint_of, new_key, public_part, retired, titles
 from cutpoint.store.private_files import Found, change_private, create_private, read_private, shown
 from cutpoint.store.sealing import KeySealing
@@ -35,9 +36,8 @@ KEYS_MAX = 1000
 """How many keys a ring may hold."""
 
 
-class _File(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="cutpoint-keys"
-):
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    kind: Literal["cutpoint-keys"]
     format: Literal[1]
     keys: tuple[Key, ...]
 
@@ -94,7 +94,7 @@ class KeyRing:
 
     def encode(self) -> bytes:
         """The ring as a file's bytes."""
-        return msgspec.json.format(msgspec.json.encode(_File(format=1, keys=self.keys)), indent=2) + b"\n"
+        return write_body(_File(kind="cutpoint-keys", format=1, keys=self.keys))
 
     @property
     def secret(self) -> bool:
