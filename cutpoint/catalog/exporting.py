@@ -100,7 +100,7 @@ def archived_packs(manifest: Manifest) -> tuple[ArchivedObject, ...]:
     """Every pack that a recovery point needs, ascending by name, each once."""
     return tuple(
         ArchivedObject(name=name, bytes=length, digest=Digest(f"sha256:{name[-64:]}"))
-        for name, length in sorted(dict(packs_of(manifest)).items())
+        for name, length in sorted(packs_of(manifest).items())
     )
 
 

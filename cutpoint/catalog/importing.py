@@ -26,7 +26,7 @@ from cutpoint.store.backend import Backend
 from cutpoint.store.digests import digest_of
 from cutpoint.store.manifests import Manifest, decode_manifest, list_manifests, manifest_name, read_manifest
 from cutpoint.store.marks import read_marks
-from cutpoint.store.survey import COPYING
+from cutpoint.store.replica import REPLICA_NAME, copying_name
 from cutpoint.store.verification import Progress as Checked
 from cutpoint.store.verification import Recheck, Verifier
 
@@ -78,7 +78,7 @@ def import_point(
         raise _unfit(archive, f"its recovery point is not sound: {complaints[0]}{more}")
     already = _check_fits(backend, manifest, data, ahead)
     takes_marks = _takes_marks(archive, backend, index.cut, keys)
-    copying = f"{COPYING}{index.cut:012d}.json"
+    copying = copying_name(index.cut)
     if not already:
         _announce(backend, copying, data, packs)
     written: list[ArchivedObject] = []
@@ -136,6 +136,11 @@ def _check_whole(archive: Archive, manifest: Manifest, keys: KeyRing | None) -> 
 def _check_fits(backend: Backend, manifest: Manifest, data: bytes, ahead: bool) -> bool:
     """Whether this very recovery point is in the store already. Raises if the store cannot take it."""
     cut, name = manifest.cut, manifest_name(manifest.cut)
+    if backend.size(REPLICA_NAME) is not None:
+        raise ConfigurationError(
+            f"{backend.url} is kept in step with another store; nothing was imported; import into that one, or take a "
+            "store of its own"
+        )
     known = list_manifests(backend)
     if cut in known:
         if backend.size(name) == len(data) and backend.read(name) == data:
