@@ -35,6 +35,7 @@ _TRANSPORT = re.compile(r"\bkind: (Connect|Timeout|Request|Interrupted)\b")
 _CREDENTIALS = re.compile(r"169\.254\.\d+\.\d+|token request|metadata\.google|https://sts\.|/latest/(api|meta-data)/")
 _MAY_SUCCEED_LATER: Final = frozenset((408, 425, 429, 500, 502, 503, 504, 509, 529))
 _CODES_OF_LATER: Final = frozenset(("RequestTimeout", "ConditionalRequestConflict", "OperationAborted", "SlowDown"))
+_BEYOND_THE_END: Final = "Wanted range starting at"
 _NO_BUCKET: Final = frozenset(("NoSuchBucket", "ContainerNotFound"))
 _CODE_OF_EXISTS: Final = "BlobAlreadyExists"
 
@@ -64,6 +65,9 @@ def diagnose(error: Exception) -> Diagnosis:
         return _of_credentials(status)
     if status is not None:
         return replace(_of_status(status, code), status=status)
+    if _BEYOND_THE_END in said:
+        status, words = RANGE_NOT_SATISFIABLE, "it is shorter than what was asked for"
+        return Diagnosis(kind="never", words=words, remedy="verify the store", status=status)
     if isinstance(error, FileNotFoundError):
         return Diagnosis(kind="missing", words="there is no such object", remedy=_MAKE)
     return _of_transport(text)

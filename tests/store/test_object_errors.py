@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cutpoint.store.object_errors import Kind, diagnose
+from cutpoint.store.object_errors import RANGE_NOT_SATISFIABLE, Kind, diagnose
 
 
 def answered(status: int, code: str = "") -> Exception:
@@ -76,6 +76,17 @@ def test_what_went_wrong_and_whether_waiting_helps(error: Exception, kind: Kind,
     assert diagnosis.kind == kind
     assert says in f"{diagnosis.words}; {diagnosis.remedy}"
     assert "hunter2" not in str(diagnosis)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        answered(416, "InvalidRange"),
+        Exception("Generic MicrosoftAzure error: Wanted range starting at 10, but object was only 10 bytes long"),
+    ],
+)
+def test_a_range_that_is_not_there_is_told_apart(error: Exception) -> None:
+    assert (diagnose(error).kind, diagnose(error).status) == ("never", RANGE_NOT_SATISFIABLE)
 
 
 def test_nothing_of_a_request_or_an_answer_is_repeated_but_status_and_code() -> None:
