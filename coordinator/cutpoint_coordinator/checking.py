@@ -67,6 +67,20 @@ def certificate_of(manifest: Manifest) -> Certificate:
 
 def recheck_manifest(manifest: Manifest, parts: tuple[Part, ...]) -> tuple[str, ...]:
     """Compute the certificate again from the parts; complain where it is not the one in the manifest."""
+    entries = {entry.process: entry for entry in manifest.parts}
+    return recheck_summaries(
+        manifest,
+        tuple(
+            summarise(
+                part, entries[part.process].object, entries[part.process].bytes, entries[part.process].stall_seconds
+            )
+            for part in parts
+        ),
+    )
+
+
+def recheck_summaries(manifest: Manifest, summaries: tuple[PartSummary, ...]) -> tuple[str, ...]:
+    """Compute the certificate again from what the parts say; complain where it is not the one in the manifest."""
     certificate = certificate_of(manifest)
     if (certificate.computation, certificate.cut, certificate.incarnation) != (
         manifest.computation,
@@ -74,11 +88,6 @@ def recheck_manifest(manifest: Manifest, parts: tuple[Part, ...]) -> tuple[str, 
         manifest.incarnation,
     ):
         return ("its certificate is that of another cut",)
-    entries = {entry.process: entry for entry in manifest.parts}
-    summaries = tuple(
-        summarise(part, entries[part.process].object, entries[part.process].bytes, entries[part.process].stall_seconds)
-        for part in parts
-    )
     return tuple(violation.complaint for violation in recheck(certificate, summaries))
 
 
