@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 
 from cutpoint.errors import ConfigurationError, Damaged, UsageError
 from cutpoint.names import CutNumber
-from cutpoint.store import Backend, DirectoryBackend, MemoryBackend, list_manifests, manifest_name
+from cutpoint.store import Backend, DirectoryBackend, MemoryBackend, list_manifests, manifest_name, read_manifest
 from cutpoint.store.collect import Collector
 from cutpoint.store.keys import KeyRing
 from cutpoint.store.marks import add_mark, read_marks
@@ -17,6 +19,7 @@ from cutpoint.store.pacing import Pace
 from cutpoint.store.replica import copying_name, promote, read_replica_note
 from cutpoint.store.replicate import Copied, Lag, Replicator
 from cutpoint.store.retention import Policy
+from cutpoint.store.survey import needed_by
 from cutpoint.testing.interrupted import every_crash
 
 from .histories import START, History, copy_of, objects_of
@@ -257,6 +260,163 @@ def test_a_drop_of_the_source_is_not_copied_the_replica_judges_for_itself() -> N
     add_mark(history.backend, CutNumber(2), "spare", by="ada", at=START)
     replicator(history, replica).round()
     assert read_marks(replica, CutNumber(2)) == read_marks(history.backend, CutNumber(2))
+
+
+class Before:
+    """A store in which ``live`` runs once: before ``call`` is made for the ``time``-th time with that ``prefix``."""
+
+    def __init__(self, inner: Backend, call: str, prefix: str, live: Callable[[], None], *, time: int = 1) -> None:
+        self._inner = inner
+        self._left = time
+        self._when = (call, prefix)
+        self._live: Callable[[], None] | None = live
+
+    def __getattr__(self, called: str) -> Any:
+        found = getattr(self._inner, called)
+        call, prefix = self._when
+        if called != call:
+            return found
+
+        def with_life_before(name: str, *arguments: Any, **fields: Any) -> Any:
+            self._left -= name.startswith(prefix)
+            if self._live and not self._left:
+                live, self._live = self._live, None
+                live()
+            return found(name, *arguments, **fields)
+
+        return with_life_before
+
+
+def left_out_once() -> tuple[History, MemoryBackend, CutNumber]:
+    """A replica that has packs of a point which was left out, because another pack was damaged that is mended now."""
+    history, replica = lived(9), MemoryBackend("replica")
+    cut = list_manifests(history.backend)[-2]
+    head = history.backend.list(f"packs/{cut - 1:012}/")[-1]
+    sound = history.backend.read(head)
+    damage(history.backend, head)
+    replicator(history, replica).round()
+    assert cut not in list_manifests(replica)
+    history.backend.delete(head)
+    history.backend.create(head, sound)
+    assert replica.list(f"packs/{cut - 1:012}/")
+    return history, replica, cut
+
+
+def drop_in_the_source(history: History, *cuts: CutNumber) -> None:
+    """Let the source drop ``cuts`` and all that only they need."""
+    keep = dict.fromkeys(set(list_manifests(history.backend)) - set(cuts), "it stays")
+    collector(history.backend, "last 1", protected=keep, begun=CutNumber(1000)).run()
+    assert not set(cuts) & set(list_manifests(history.backend))
+
+
+def test_a_collection_spares_packs_that_the_source_still_has() -> None:
+    history, replica, cut = left_out_once()
+    collect = replica_collector(history, replica)
+    busy: Any = Before(replica, "create", "copying/", lambda: assert_done(collect.run()))
+    done = Replicator(source=history.backend, replica=busy).round()
+    assert cut in done.points
+    assert history.complaints(replica) == []
+
+
+def assert_done(ended: Any) -> None:
+    assert not ended.stopped
+
+
+def merged_away() -> tuple[History, MemoryBackend, CutNumber, str]:
+    """As `left_out_once`, and a pack that only the point needs which was left out, and that the replica has."""
+    history, replica = lived(9), MemoryBackend("replica")
+    for _ in range(8):
+        history.change(20)
+        history.merge()
+        history.cut()
+    cuts = list_manifests(history.backend)
+    only = {cut: needed_only_by(history, cut) for cut in cuts[:-1]}
+    cut = max(cut for cut, packs in only.items() if len(packs) > 1)
+    kept, hurt = only[cut][0], only[cut][-1]
+    sound = history.backend.read(hurt)
+    damage(history.backend, hurt)
+    replicator(history, replica).round()
+    history.backend.delete(hurt)
+    history.backend.create(hurt, sound)
+    assert cut not in list_manifests(replica)
+    assert replica.size(kept)
+    return history, replica, cut, kept
+
+
+def needed_only_by(history: History, cut: CutNumber) -> list[str]:
+    manifests = [read_manifest(history.backend, each) for each in list_manifests(history.backend)]
+    return sorted(name for name, need in needed_by(manifests).items() if need.cuts == (cut,))
+
+
+def test_a_point_that_the_source_drops_while_it_is_copied_is_copied_whole_or_not_at_all() -> None:
+    history, replica, cut, pack = merged_away()
+
+    def drop_and_collect() -> None:
+        drop_in_the_source(history, cut)
+        replica_collector(history, replica).run()
+
+    replicator(history, replica).round()
+    replica.delete(manifest_name(cut))  # all its packs are there, as when a round could not write the manifest
+    early: Any = Before(replica, "create", "copying/", drop_and_collect)
+    done = Replicator(source=history.backend, replica=early).round()
+    assert cut not in done.points
+    assert (replica.size(pack), replica.size(manifest_name(cut))) == (None, None)
+    assert replica.list("copying/") == ()
+    history, replica, cut, pack = merged_away()
+    late: Any = Before(replica, "create", manifest_name(cut), drop_and_collect)
+    done = Replicator(source=history.backend, replica=late).round()
+    assert cut in done.points
+    assert history.complaints(replica) == []
+
+
+def test_a_collection_that_looks_while_a_copy_ends_sees_its_note_or_its_manifest() -> None:
+    history, replica, cut, _ = merged_away()
+    reached, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        reached.set()
+        go_on.wait(30)
+
+    slow: Any = Before(replica, "create", manifest_name(cut), wait)
+    with ThreadPoolExecutor(1) as thread:
+        copying = thread.submit(Replicator(source=history.backend, replica=slow).round)
+        reached.wait(30)
+        drop_in_the_source(history, cut)
+
+        def end_the_copy() -> None:
+            go_on.set()
+            copying.result(30)
+
+        looking: Any = Before(replica, "list", "copying/", end_the_copy, time=2)  # when it looks for garbage
+        replica_collector(history, looking, "last 99").run()
+    assert cut in list_manifests(replica)
+    assert history.complaints(replica) == []
+
+
+def test_a_collection_looks_at_the_source_first() -> None:
+    history, replica, cut, _ = merged_away()
+    replicator(history, replica).round()
+    replica.delete(manifest_name(cut))
+    reached, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        reached.set()
+        go_on.wait(30)
+
+    slow: Any = Before(replica, "create", manifest_name(cut), wait)
+    with ThreadPoolExecutor(1) as thread:
+        copying: list[Future[Any]] = []
+
+        def begin_a_copy() -> None:
+            copying.append(thread.submit(Replicator(source=history.backend, replica=slow).round))
+            reached.wait(30)
+            drop_in_the_source(history, cut)
+
+        source: Any = Before(history.backend, "list", "packs/", begin_a_copy, time=2)
+        collector(replica, "last 1", source=source).run()
+        go_on.set()
+        assert cut in copying[0].result(30).points
+    assert history.complaints(replica) == []
 
 
 @pytest.mark.parametrize("seed", range(12))
