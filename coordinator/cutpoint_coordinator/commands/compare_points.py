@@ -79,8 +79,8 @@ def _print(found: Difference) -> None:
             for service, state in shown
         ],
     )
-    if len(shown) < len(states):
-        print_line(f"{several(len(states) - len(shown), 'state')} the same")
+    if same := len(states) - len(shown):
+        print_line(f"{several(same, 'state is', 'states are')} the same")
     for service, state in shown:
         _print_content(f"{service.process}/{state.name}", state)
     if found.channels:

@@ -35,16 +35,16 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
-@click.argument("name", metavar="NAME")
 @_options
+@click.argument("name", metavar="NAME")
 def label(number: int, name: str, **options: Any) -> None:
     """Give recovery point N a label; it may have several, and several may have the same."""
     _mark(number, "label", name, **options)
 
 
 @click.command()
-@click.argument("name", metavar="NAME")
 @_options
+@click.argument("name", metavar="NAME")
 def unlabel(number: int, name: str, **options: Any) -> None:
     """Take a label of recovery point N back."""
     _mark(number, "unlabel", name, **options)
