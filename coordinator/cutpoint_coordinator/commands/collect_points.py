@@ -60,9 +60,9 @@ def collect(
 ) -> None:
     """Drop the recovery points that no rule keeps, and delete what nobody needs any more.
 
-    Pinned points stay, and so do the last one and whatever cannot be read.
+    Pinned points stay, and so do the last two and whatever cannot be read.
     """
-    from cutpoint.store.collect import Collector
+    from cutpoint.store.collect import Collector, without_registry
     from cutpoint.store.pacing import Pace
     from cutpoint.store.retention import Policy
     from cutpoint_coordinator.commands.printing import print_json
@@ -70,9 +70,12 @@ def collect(
     from cutpoint_coordinator.offline import open_store
     from cutpoint_coordinator.upkeep import collected_answer, plan_answer
 
+    rules = Policy.parse(policy)
+    backend = open_store(store_url)
     collector = Collector(
-        backend=open_store(store_url),
-        policy=Policy.parse(policy),
+        backend=backend,
+        policy=rules,
+        protected=without_registry(backend, keys),
         by=by or this_user(),
         at=datetime.now(UTC),
         keys=keys,

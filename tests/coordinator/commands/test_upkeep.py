@@ -93,6 +93,16 @@ def test_collect_deletes_what_its_plan_said(run: Run, store: Path) -> None:
     assert (again["done"], again["dropped"], again["bytes_freed"]) == (True, [], 0)
 
 
+def test_without_a_registry_the_point_before_the_last_stays_too(run: Run, store: Path) -> None:
+    answer = answered(run, "collect", "--store", str(store), "--keep", "last 1")
+    assert list_manifests(DirectoryBackend(store)) == (13, 14)
+    assert answer["points"][12] == {
+        "cut": 13,
+        "keep": True,
+        "reasons": ["without its registry nobody knows whether the last one counts"],
+    }
+
+
 def test_collect_says_what_is_wrong_and_deletes_nothing(run: Run, store: Path) -> None:
     status, out, err = run("collect", "--store", str(store), "--keep", "last three")
     assert (status, out) == (1, "")
@@ -110,7 +120,7 @@ def test_what_cannot_be_read_is_kept_and_the_exit_status_says_so(run: Run, store
     assert status == 1
     assert "what belongs to recovery points 4 cannot be read, so they and whatever they may need were kept" in err
     assert "object notes.txt in file://" in out
-    assert list_manifests(DirectoryBackend(store)) == (4, 14)
+    assert list_manifests(DirectoryBackend(store)) == (4, 13, 14)
     assert (store / "notes.txt").exists()
 
 
@@ -188,7 +198,7 @@ def test_a_replica_is_collected_with_its_source_and_promoted_when_that_is_gone(
     status, _, err = run("replicate", "--to", str(copy), "--promote")
     assert (status, "is no replica; nothing was changed" in err) == (1, True)
     printed(run, "collect", "--store", str(copy), "--keep", "last 1")
-    assert list_manifests(DirectoryBackend(copy)) == (14,)
+    assert list_manifests(DirectoryBackend(copy)) == (13, 14)
 
 
 def test_with_keys_marks_are_signed_and_what_is_not_is_kept(run: Run, tmp_path: Path) -> None:
@@ -205,7 +215,7 @@ def test_with_keys_marks_are_signed_and_what_is_not_is_kept(run: Run, tmp_path: 
     assert (status, "can only verify" in err) == (1, True)
     assert list_manifests(DirectoryBackend(store)) == (1, 2, 3, 4)
     printed(run, "collect", "--store", str(store), "--keep", "last 1", *given)
-    assert list_manifests(DirectoryBackend(store)) == (4,)
+    assert list_manifests(DirectoryBackend(store)) == (3, 4)
 
 
 def test_continuously_the_replica_follows_and_an_interruption_harms_nothing(run: Run, tmp_path: Path) -> None:
