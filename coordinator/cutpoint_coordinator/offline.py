@@ -13,10 +13,10 @@ import msgspec
 
 from cutpoint.errors import ConfigurationError, Damaged, ObjectMissing
 from cutpoint.names import CutNumber
-from cutpoint.store import Backend, list_manifests, open_backend, read_manifest
+from cutpoint.store import Backend, KeyRing, list_manifests, open_backend
 from cutpoint_coordinator.answers import PointAnswer, PointDetailAnswer, PointsAnswer, VerifyAnswer
 from cutpoint_coordinator.checking import verify_points
-from cutpoint_coordinator.publishing import point_of
+from cutpoint_coordinator.publishing import read_stored
 
 
 def open_store(url: str) -> Backend:
@@ -28,24 +28,24 @@ def open_store(url: str) -> Backend:
     return backend
 
 
-def list_points(backend: Backend) -> PointsAnswer:
+def list_points(backend: Backend, keys: KeyRing | None = None) -> PointsAnswer:
     """Every manifest of the store; one that cannot be read is listed as damaged. Raises `StoreError`."""
-    return PointsAnswer(points=tuple(_point(backend, cut) for cut in list_manifests(backend)))
+    return PointsAnswer(points=tuple(_point(backend, cut, keys) for cut in list_manifests(backend)))
 
 
-def show_point(backend: Backend, cut: int) -> PointDetailAnswer:
+def show_point(backend: Backend, cut: int, keys: KeyRing | None = None) -> PointDetailAnswer:
     """One manifest. Raises `StoreError`."""
     _check_known(backend, cut)
-    manifest = read_manifest(backend, CutNumber(cut))
-    return PointDetailAnswer(point=PointAnswer.of(point_of(manifest)), manifest=msgspec.to_builtins(manifest))
+    stored = read_stored(backend, CutNumber(cut), keys)
+    return PointDetailAnswer(point=PointAnswer.of(stored.point), manifest=msgspec.to_builtins(stored.manifest))
 
 
-def verify_store(backend: Backend, cut: int | None) -> VerifyAnswer:
+def verify_store(backend: Backend, cut: int | None, keys: KeyRing | None = None) -> VerifyAnswer:
     """Read one recovery point back, or all; every byte. Raises `StoreError` if there is no such manifest."""
     if cut is None:
-        return verify_points(backend, list_manifests(backend))
+        return verify_points(backend, list_manifests(backend), keys=keys)
     _check_known(backend, cut)
-    return verify_points(backend, (CutNumber(cut),))
+    return verify_points(backend, (CutNumber(cut),), keys=keys)
 
 
 def _check_known(backend: Backend, cut: int) -> None:
@@ -57,9 +57,9 @@ def _check_known(backend: Backend, cut: int) -> None:
         )
 
 
-def _point(backend: Backend, cut: CutNumber) -> PointAnswer:
+def _point(backend: Backend, cut: CutNumber, keys: KeyRing | None) -> PointAnswer:
     try:
-        return PointAnswer.of(point_of(read_manifest(backend, cut)))
+        return PointAnswer.of(read_stored(backend, cut, keys).point)
     except (Damaged, ObjectMissing) as error:
         return PointAnswer(
             cut=cut,
