@@ -25,15 +25,15 @@ import msgspec
 from cutpoint.errors import Damaged, UsageError
 from cutpoint.names import CutNumber, Digest
 from cutpoint.store.digests import digest_of
+from cutpoint.store.manifests import MANIFEST_BYTES_MAX
+from cutpoint.store.marks import MARK_BYTES_MAX
+from cutpoint.store.packs import PACK_BYTES_MAX
 from cutpoint.wire.checks import check_digest, check_numbers, check_texts, one_line
 
 ARCHIVE_VERSION = 1
 INDEX_NAME = "cutpoint-archive.json"
 INDEX_BYTES_MAX = 64 * 1024 * 1024
 """The longest index that is read, in bytes."""
-
-OBJECT_BYTES_MAX = 4 * 1024**3
-"""The longest object that an archive may hold, in bytes: more than any pack."""
 
 BLOCK = tarfile.BLOCKSIZE
 _END = b"\0" * (2 * BLOCK)
@@ -104,7 +104,7 @@ def read_index(file: BinaryIO, bytes_found: int, where: str) -> tuple[ArchiveInd
 
     Reads the index and the headers, no object. Raises `Damaged` that begins with ``where``.
     """
-    length = _index_length(file.read(BLOCK), where)
+    length = _index_length(file.read(BLOCK), bytes_found, where)
     data = file.read(length)
     index = _decode(data, where)
     if file.read(len(padding_of(length))) != padding_of(length):
@@ -126,13 +126,13 @@ def read_index(file: BinaryIO, bytes_found: int, where: str) -> tuple[ArchiveInd
     return index, offsets
 
 
-def _index_length(header: bytes, where: str) -> int:
+def _index_length(header: bytes, bytes_found: int, where: str) -> int:
     """The index's length, from a header that is exactly the index's."""
     digits = header[_SIZE].rstrip(b"\0")
     if len(header) == BLOCK and re.fullmatch(rb"[0-7]{11}", digits):
         length = int(digits, 8)
-        if length > INDEX_BYTES_MAX:
-            raise _strange(where, f"its index would have {length} bytes, {INDEX_BYTES_MAX} are allowed")
+        if length > min(INDEX_BYTES_MAX, bytes_found):
+            raise _strange(where, f"its index would have {length} bytes")
         if header == header_of(INDEX_NAME, length):
             return length
     raise _strange(where, f"it does not begin with {INDEX_NAME} as an export writes it")
@@ -163,17 +163,20 @@ def _check(index: ArchiveIndex) -> str:
     cut = f"{index.cut:012d}"
     kinds: list[int] = []
     for found in index.objects:
+        longest = MARK_BYTES_MAX
         if pack := _PACK.fullmatch(found.name):
             kinds.append(0)
+            longest = PACK_BYTES_MAX
             if found.digest != f"sha256:{pack[1]}":
                 complaint = complaint or f"{found.name} has the digest of another pack"
         elif (mark := _MARK.fullmatch(found.name)) and mark[1] == cut:
             kinds.append(1)
         elif (manifest := _MANIFEST.fullmatch(found.name)) and manifest[1] == cut:
             kinds.append(2)
+            longest = MANIFEST_BYTES_MAX
         else:
             complaint = complaint or f"{one_line(repr(found.name))} does not belong to recovery point {index.cut}"
-        if not 1 <= found.bytes <= OBJECT_BYTES_MAX:
+        if not 1 <= found.bytes <= longest:
             complaint = complaint or f"{found.name} would have {found.bytes} bytes"
         complaint = complaint or check_digest(found.digest)
     names = [(kind, found.name) for kind, found in zip(kinds, index.objects, strict=False)]

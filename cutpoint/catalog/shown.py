@@ -12,7 +12,7 @@ whose keys are texts. The rest:
 a longer integer                      ``{"$integer": "0x1f..."}``
 ``Decimal("1.10")``, a UUID           ``{"$decimal": "1.10"}``, ``{"$uuid": "6fa4..."}``
 ``date``, ``time``, ``datetime``      ``{"$date": "2026-01-31"}``, ``{"$time": ...}``, ``{"$datetime": ...}``
-a time of ``fold=1`` or a named zone  ``{"$datetime": ..., "fold": 1, "zone": "CET"}``
+such with ``fold=1`` or a named zone   ``{"$datetime": ..., "fold": 1, "zone": "CET"}``
 ``timedelta(days=1, seconds=2)``      ``{"$timedelta": [1, 2, 0]}``: days, seconds, microseconds
 ====================================  =======================================================
 
@@ -38,6 +38,8 @@ SIGN = "$"
 INTEGER_BITS_MAX = 4096
 """The longest integer that is written in decimal digits; Python itself refuses to read much longer ones."""
 
+_MICROSECOND = datetime.timedelta(microseconds=1)
+_SECOND = datetime.timedelta(seconds=1)
 _AS_IT_IS = (type(None), bool, str)
 
 
@@ -114,9 +116,12 @@ def _show_clock(sign: str) -> Callable[[Any], dict[str, Any]]:
         made: dict[str, Any] = {sign: value.isoformat()}
         if value.fold:
             made["fold"] = value.fold
-        name = value.tzinfo.tzname(None) if value.tzinfo is not None else None
-        if name is not None and name != datetime.timezone(value.tzinfo.utcoffset(None)).tzname(None):
-            made["zone"] = name
+        if value.tzinfo is not None:
+            offset, name = value.tzinfo.utcoffset(None), value.tzinfo.tzname(None)
+            if offset % _SECOND:  # fromisoformat takes one below a second for none
+                made["offset"] = offset // _MICROSECOND
+            if name != datetime.timezone(offset).tzname(None):
+                made["zone"] = name
         return made
 
     return show
@@ -174,14 +179,13 @@ def _dict_of(value: dict[str, Any], depth: int) -> dict[Any, Any]:
 
 
 def _clock_of(value: dict[str, Any], kind: Any, sign: str) -> Any:
-    if not {sign, "fold", "zone"} >= value.keys():
+    if not {sign, "fold", "offset", "zone"} >= value.keys():
         raise ValueError
     at = kind.fromisoformat(value[sign]).replace(fold=value.get("fold", 0))
-    if "zone" in value:
-        at = at.replace(tzinfo=datetime.timezone(at.tzinfo.utcoffset(None), value["zone"]))
-    elif at.tzinfo is not None:
-        at = at.replace(tzinfo=datetime.timezone(at.tzinfo.utcoffset(None)))
-    return at
+    if at.tzinfo is None:
+        return at
+    offset = value["offset"] * _MICROSECOND if "offset" in value else at.tzinfo.utcoffset(None)
+    return at.replace(tzinfo=datetime.timezone(offset, *([value["zone"]] if "zone" in value else [])))
 
 
 def _decoded(value: dict[str, Any], sign: str) -> bytes:

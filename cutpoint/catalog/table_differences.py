@@ -1,8 +1,8 @@
 """What changed in one table between two recovery points: the keys, and no more reading than that takes.
 
-Both tables are rows of segments. A segment that both have, in the same order as all others that both have, can make
-no difference by itself: a key that is in none of the other segments has the same value in both. So first the keys of
-the segments that only one of the two has are collected. Then each table is read from its newest end, until it has
+Both tables are rows of runs. A run that both have, in the same order as all others that both have, can make no
+difference by itself: a key that is in none of the other runs has the same value in both. So first the keys of the
+runs that only one of the two has are collected. Then each table is read from its newest end, until it has
 said of all of these keys what they are: after a usual cut that is its delta, and of the other table whatever holds
 the old values. Values are compared by their encoded bytes, so ``1`` and ``True`` differ and ``nan`` is itself.
 
@@ -12,12 +12,13 @@ Where very much has changed, this is done in several passes, each for a part of 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from cutpoint.catalog.shown import shown
-from cutpoint.catalog.tables import Segment, StoredTable
+from cutpoint.catalog.tables import StoredTable
+from cutpoint.store.chunks import Run
 
 PASS_RAW_BYTES = 64 * 1024 * 1024
 """How much of what differs is looked at in one pass, in bytes as they were encoded."""
@@ -59,12 +60,12 @@ def compare_tables(
     before: StoredTable, after: StoredTable, *, limit: int, pass_raw_bytes: int = PASS_RAW_BYTES
 ) -> TableDifference:
     """Compare two tables; at most ``limit`` keys are named. Raises `Damaged`, `ObjectMissing`."""
-    shared = _shared(before.segments, after.segments)
+    shared = _shared(before.runs, after.runs)
     differing = (
-        [segment for segment in before.segments if segment.name not in shared],
-        [segment for segment in after.segments if segment.name not in shared],
+        [run for run in before.runs if _name(run) not in shared],
+        [run for run in after.runs if _name(run) not in shared],
     )
-    raw_bytes = sum(segment.raw_bytes for segments in differing for segment in segments)
+    raw_bytes = sum(run.raw_bytes for runs in differing for run in runs)
     passes = max(1, -(-raw_bytes // pass_raw_bytes))
     counts: dict[Change, int] = {"added": 0, "removed": 0, "changed": 0}
     first: list[KeyChange] = []
@@ -79,31 +80,35 @@ def compare_tables(
     return TableDifference(**counts, keys=tuple(heapq.nsmallest(limit, first, key=_order)))
 
 
-def _shared(before: Sequence[Segment], after: Sequence[Segment]) -> frozenset[Hashable]:
-    """The names of segments that can make no difference."""
-    both = {segment.name for segment in before} & {segment.name for segment in after}
-    rows = ([segment.name for segment in segments if segment.name in both] for segments in (before, after))
-    one, other = rows
-    return frozenset(both) if one == other else frozenset()
+def _name(run: Run) -> tuple[bytes, ...]:
+    """Two runs of the same name say the same."""
+    return tuple(chunk.id for chunk in run.chunks)
+
+
+def _shared(before: Sequence[Run], after: Sequence[Run]) -> frozenset[tuple[bytes, ...]]:
+    """The names of runs that can make no difference."""
+    both = frozenset(map(_name, before)) & frozenset(map(_name, after))
+    one, other = ([name for name in map(_name, runs) if name in both] for runs in (before, after))
+    return both if one == other else frozenset()
 
 
 def _whose_turn(number: int, passes: int) -> Callable[[Any], bool]:
     return (lambda _key: True) if passes == 1 else (lambda key: hash(key) % passes == number)
 
 
-def _keys(table: StoredTable, segments: Sequence[Segment], mine: Callable[[Any], bool]) -> dict[Any, None]:
-    """The keys that these segments set or remove, in a fixed order."""
-    return {key: None for batch in table.batches(segments) for key in (*batch.gone, *batch.keys) if mine(key)}
+def _keys(table: StoredTable, runs: Sequence[Run], mine: Callable[[Any], bool]) -> dict[Any, None]:
+    """The keys that these runs set or remove, in a fixed order."""
+    return {key: None for batch in table.batches(runs) for key in (*batch.gone, *batch.keys) if mine(key)}
 
 
 def _values(table: StoredTable, keys: dict[Any, None]) -> dict[Any, Any]:
     """The table's values of these keys, `ABSENT` where it has none; read from the newest end until all are known."""
     values: dict[Any, Any] = {}
-    for group in table.newest_first():
+    for run in reversed(table.runs):
         if len(values) == len(keys):
             break
         newer: dict[Any, Any] = {}
-        for batch in table.batches(group):
+        for batch in table.batches((run,)):
             newer.update((key, ABSENT) for key in batch.gone if key in keys and key not in values)
             pairs = zip(batch.keys, batch.values, strict=True)
             newer.update((key, value) for key, value in pairs if key in keys and key not in values)

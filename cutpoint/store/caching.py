@@ -238,6 +238,8 @@ def _sound_part(file: BinaryIO, start: int, length: int | None, *, sound: int | 
     if magic != _MAGIC or status.st_size != _HEADER.size + bytes_kept:
         raise ValueError
     end = bytes_kept if length is None else start + length
+    if end > bytes_kept:
+        return None
     if status.st_ino != sound:
         whole = file.read()
         if zlib.crc32(whole) != checksum:
@@ -246,7 +248,7 @@ def _sound_part(file: BinaryIO, start: int, length: int | None, *, sound: int | 
     else:
         file.seek(_HEADER.size + start)
         part = file.read(end - start)
-    return (part, status.st_ino) if end <= bytes_kept else None
+    return part, status.st_ino
 
 
 def uncached(backend: Backend) -> Backend:

@@ -72,7 +72,8 @@ class ObjectBackend:
         `StoreUnavailable` leaves open whether it was written, or will yet be; then read it back.
         """
         check_name(name)
-        with self._explained(name, f"object {name} was not written to {self.url}, as far as is known"):
+        outcome = f"object {name} was not written to {self.url}, as far as is known"
+        with self._explained(name, outcome, "nothing half-written is visible"):
             self._put(name, data)
 
     def read(self, name: str, *, bytes_max: int | None = None) -> bytes:
@@ -187,7 +188,7 @@ class ObjectBackend:
             obstore.delete(self._store, name)
 
     @contextmanager
-    def _explained(self, name: str, outcome: str) -> Iterator[None]:
+    def _explained(self, name: str, outcome: str, losses: str = "nothing was lost") -> Iterator[None]:
         """Turn the client's errors into ones that say what to do and hold no secret."""
         _check_process()
         try:
@@ -201,7 +202,7 @@ class ObjectBackend:
         if diagnosis.kind == "missing":
             raise missing(self.url, name)
         error_type = StoreUnavailable if diagnosis.kind == "later" else StoreError
-        raise error_type(f"{outcome}: {diagnosis.words}; nothing half-written is visible; {diagnosis.remedy}")
+        raise error_type(f"{outcome}: {diagnosis.words}; {losses}; {diagnosis.remedy}")
 
 
 def _check_process() -> None:

@@ -60,19 +60,23 @@ class RetryingBackend:
 
         `StoreUnavailable` leaves open whether it was written, or will yet be; then read it back.
         """
-        doubtful = False
+        failure: StoreUnavailable | None = None
 
         def attempt() -> None:
-            nonlocal doubtful
-            if doubtful and self._is_there(name, data):
-                return
+            nonlocal failure
+            if failure is not None:
+                try:
+                    if self._is_there(name, data):
+                        return
+                except StoreUnavailable:
+                    raise failure from None
             try:
                 self.inner.create(name, data)
-            except StoreUnavailable:
-                doubtful = True
+            except StoreUnavailable as error:
+                failure = error
                 raise
             except ObjectExists:
-                if not doubtful or not self._is_there(name, data):
+                if failure is None or not self._is_there(name, data):
                     raise
 
         self._patiently(attempt)
@@ -130,9 +134,10 @@ class RetryingBackend:
             try:
                 return attempt()
             except StoreUnavailable as error:
-                pause = self._chance() * min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(retries, 30))
+                longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(retries, 30))
                 elapsed = self._clock() - began
-                if elapsed + pause > self._deadline_seconds:
+                pause = min(self._chance() * longest, self._deadline_seconds - elapsed)
+                if elapsed >= self._deadline_seconds:
                     self._count(given_up=1)
                     raise StoreUnavailable(f"{error} (tried {retries + 1} times in {elapsed:.1f} s)") from error
             self._sleep(pause)

@@ -109,11 +109,11 @@ def _attempt(start: threading.Event, backend: Backend, name: str, data: bytes) -
 
 def of_many_that_race_one_wins(open_backend: OpenBackend) -> None:
     """Each round, threads with stores of their own create one name at once; whoever lost sees the winner's bytes."""
+    backends = [open_backend() for _ in range(RACING_THREADS)]
     for number in range(8):
         name = f"race/{number}/object"
         start = threading.Event()
         contents = [bytes([number]) * (1000 + number) for number in range(RACING_THREADS)]
-        backends = [open_backend() for _ in contents]
         with ThreadPoolExecutor(RACING_THREADS) as pool:
             attempts = [
                 pool.submit(_attempt, start, backend, name, data)

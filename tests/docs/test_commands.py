@@ -69,6 +69,11 @@ def unknown(command: Command) -> str | None:
     found = group.get_command(click.Context(group), words[0])
     if found is None:
         return f"{command.page}:{command.line} `{command.text}`: no such command"
+    while isinstance(found, click.Group) and words[1:]:
+        words = words[1:]
+        found = found.commands.get(words[0])
+        if found is None:
+            return f"{command.page}:{command.line} `{command.text}`: no such command"
     flags = {flag for parameter in found.params for flag in (*parameter.opts, *parameter.secondary_opts)}
     missing = [word for word in words[1:] if word.startswith("--") and word.split("=")[0] not in flags]
     return f"{command.page}:{command.line} `{command.text}`: no flag {missing}" if missing else None

@@ -98,12 +98,13 @@ def rotate(path: Path, use: Literal["sign", "seal"], retire: str | None, remove:
 @click.option("--seal", "sealing", is_flag=True, help="With the keys that encrypt packs: those are secrets.")
 def public(keys: KeyRing | None, output: Path | None, sealing: bool) -> None:
     """Print what readers need to verify, without what could sign."""
-    from cutpoint_coordinator.commands.printing import print_line
+    from cutpoint_coordinator.commands.printing import print_line, several
 
     part = _given(keys).public(sealing=sealing)
     if output is not None:
         _write(part, output)
-        print_line(f"{output}: {_count(part)} that verify{' or decrypt: keep it secret' if part.secret else ''}")
+        what_for = "verify and decrypt with; keep this file secret" if part.secret else "verify with"
+        print_line(f"{output}: {several(len(part.keys), 'key')} to {what_for}")
     elif part.secret:
         raise ConfigurationError(
             "the keys that encrypt are secrets, which are not printed; nothing was written; add --output FILE"
@@ -154,12 +155,6 @@ def _write(part: KeyRing, output: Path) -> None:
         KeyRing.change(output, replaced)
     else:
         part.save(output)
-
-
-def _count(ring: KeyRing) -> str:
-    from cutpoint_coordinator.commands.printing import several
-
-    return several(len(ring.keys), "key")
 
 
 def _confirm_loss(ring: KeyRing, key_id: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from cutpoint_agents import Settings
 from cutpoint_simulations.bank.service import ACCOUNTS, OPENING, OpeningHours, create_app
 from cutpoint_simulations.cluster import Cluster, Recorded
+from cutpoint_simulations.oracles import Conservation
 
 BANKS = ("vienna", "prague", "trieste")
 
@@ -47,18 +48,13 @@ def declare(cluster: Cluster) -> None:
         )
         cluster.service(name, make)
     cluster.on_quiet(hours.close)
-    cluster.invariant("money", money)
+    cluster.invariant("money", Conservation(states=holdings, payload=payment, total=total).check)
     cluster.finally_("bookings", bookings)
 
 
-def money(point: Recorded) -> str | None:
-    """In the accounts and under way there is what there was at the beginning."""
-    held = sum(holdings(states) for states in point.states.values())
-    under_way = sum(payment(message.payload) for message in point.in_flight)
-    total = ACCOUNTS * OPENING * len(point.states)
-    if held + under_way == total:
-        return None
-    return f"{held} in the accounts and {under_way} under way are {held + under_way}, not {total}"
+def total(banks: tuple[str, ...]) -> int:
+    """What so many banks hold at first."""
+    return ACCOUNTS * OPENING * len(banks)
 
 
 def bookings(point: Recorded) -> str | None:

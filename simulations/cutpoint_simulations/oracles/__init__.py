@@ -23,6 +23,7 @@ from cutpoint_simulations.oracles.jury import Jury, case_of
 from cutpoint_simulations.oracles.oracle import Oracle
 from cutpoint_simulations.oracles.orphans import NoOrphan
 from cutpoint_simulations.oracles.progress import Progress
+from cutpoint_simulations.oracles.recorded import recorded
 from cutpoint_simulations.oracles.violation import Violation
 
 __all__ = [
@@ -41,4 +42,5 @@ __all__ = [
     "case_of",
     "contents",
     "read_point",
+    "recorded",
 ]

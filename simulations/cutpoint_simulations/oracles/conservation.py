@@ -2,6 +2,8 @@
 
 What is conserved is the user's: money, items, tickets. Two functions measure it, one in the states of a process, one in
 the payload of a message in flight.
+
+    cluster.invariant("money", Conservation(states=holdings, payload=payment, total=1000).check)
 """
 
 from __future__ import annotations
@@ -9,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from cutpoint.protocol.messages import Close
-from cutpoint.store import Part
-from cutpoint_simulations.oracles.case import Case, Published, contents
+from cutpoint_simulations.cluster import Recorded
+from cutpoint_simulations.oracles.case import Case, Published
 from cutpoint_simulations.oracles.oracle import Oracle, Violations
+from cutpoint_simulations.oracles.recorded import recorded
 
 Measure = int | float
 OfStates = Callable[[Mapping[str, Any]], Measure]
@@ -41,28 +43,20 @@ class Conservation(Oracle):
 
     def published(self, point: Published, case: Case) -> Violations:
         """Add everything up."""
-        if not point.complete:
-            return ()
-        parts = [part for _, part in sorted(point.parts.items())]
-        in_states = sum(self._states(contents(part)) for part in parts)
-        messages = [payload for part in parts for payload in in_flight(part)]
-        under_way = sum(map(self._payload, messages))
+        complaint = self.check(recorded(point)) if point.complete else None
+        return () if complaint is None else (self.violation(case, complaint, cut=point.cut),)
+
+    def check(self, point: Recorded) -> str | None:
+        """The same as an invariant of a cluster: what is wrong, or None."""
+        in_states = sum(self._states(states) for states in point.states.values())
+        under_way = sum(self._payload(message.payload) for message in point.in_flight)
         found = in_states + under_way
         if self._total is None:
             self._total = found
-        total = self._total(tuple(sorted(point.parts))) if callable(self._total) else self._total
+        total = self._total(tuple(sorted(point.states))) if callable(self._total) else self._total
         if found == total:
-            return ()
-        complaint = (
-            f"{in_states} in the states of {len(parts)} processes and {under_way} in {len(messages)} messages under "
-            f"way are {found}, not {total}"
+            return None
+        return (
+            f"{in_states} in the states of {len(point.states)} processes and {under_way} in {len(point.in_flight)} "
+            f"messages under way are {found}, not {total}"
         )
-        return (self.violation(case, complaint, cut=point.cut),)
-
-
-def in_flight(part: Part) -> tuple[str | bytes, ...]:
-    """The payloads of the messages that a part holds, both ways; the ends of channels are none."""
-    recorded = (
-        message for record in part.sessions for message in (*record.incoming_in_flight, *record.outgoing_in_flight)
-    )
-    return tuple(message.payload for message in recorded if not isinstance(message.payload, Close))

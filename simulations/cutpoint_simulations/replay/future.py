@@ -26,14 +26,14 @@ from cutpoint_simulations.chronicle.observations import Observation, Sent, Taken
 from cutpoint_simulations.cluster import Check, Cluster, Declare, Recorded
 from cutpoint_simulations.cluster.application import declare_services
 from cutpoint_simulations.loop import Host, Simulation
-from cutpoint_simulations.oracles import Jury, Published, Violation, case_of, read_point
+from cutpoint_simulations.oracles import Jury, Published, Violation, case_of, read_point, recorded
 from cutpoint_simulations.refusal import NotSimulated
 from cutpoint_simulations.replay.final_states import digest_of_states, final_states
 from cutpoint_simulations.replay.messages import Messages
 from cutpoint_simulations.replay.point import RecordedPoint
 from cutpoint_simulations.replay.stage import coordinator_settings, furnish, newcomers, restore
 from cutpoint_simulations.runs.faultless import Listening
-from cutpoint_simulations.runs.invariants import Invariants, recorded
+from cutpoint_simulations.runs.invariants import Invariants
 from cutpoint_simulations.runs.scenario import oracles, weather
 from cutpoint_simulations.trace import Trace
 

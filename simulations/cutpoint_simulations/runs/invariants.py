@@ -8,11 +8,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from cutpoint.protocol.messages import Close
-from cutpoint.store import Part
 from cutpoint_simulations.chronicle.observations import shortly
-from cutpoint_simulations.cluster import Check, Cluster, InFlight, Recorded
-from cutpoint_simulations.oracles import Case, Oracle, Published, Violation, contents
+from cutpoint_simulations.cluster import Check, Cluster, Recorded
+from cutpoint_simulations.oracles import Case, Oracle, Published, Violation, recorded
 from cutpoint_simulations.refusal import failing_line
 
 TOLD_MOST = 12
@@ -79,31 +77,3 @@ def _of_the_service(states: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _others(messages: list[str]) -> tuple[str, ...]:
     return (f"in flight {len(messages)} more",) if messages else ()
-
-
-def recorded(point: Published) -> Recorded:
-    """The recovery point with its states decoded."""
-    parts = [part for _, part in sorted(point.parts.items())]
-    return Recorded(
-        cut=point.cut,
-        states={str(part.process): contents(part) for part in parts},
-        in_flight=tuple(message for part in parts for message in _under_way(part)),
-    )
-
-
-def _under_way(part: Part) -> list[InFlight]:
-    """The messages that a part holds, both ways; the ends of channels are none."""
-    found = []
-    me = str(part.process)
-    for record in part.sessions:
-        evidence = record.evidence
-        for sender, receiver, messages in (
-            (str(evidence.peer), me, record.incoming_in_flight),
-            (me, str(evidence.peer), record.outgoing_in_flight),
-        ):
-            for message in messages:
-                if not isinstance(message.payload, Close):
-                    found.append(
-                        InFlight(sender=sender, receiver=receiver, channel=evidence.session, payload=message.payload)
-                    )
-    return found

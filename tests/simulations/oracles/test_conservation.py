@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cutpoint_simulations.oracles import Conservation
+from cutpoint_simulations.oracles import Conservation, recorded
 from tests.simulations.oracles.story import TOTAL, staged, till, vault
 
 
@@ -36,3 +36,11 @@ def test_a_total_may_depend_on_who_is_in_it() -> None:
     oracle = Conservation(states=lambda states: states["cash"], payload=int, total=lambda members: 50 * len(members))
     stage = staged()
     assert oracle.published(stage.publish(till(), vault()), stage.case) == ()
+
+
+def test_it_is_an_invariant_of_services_too() -> None:
+    point = recorded(staged().publish(till(), vault()))
+    assert conservation().check(point) is None
+    assert conservation(total=99).check(point) == (
+        "93 in the states of 2 processes and 7 in 2 messages under way are 100, not 99"
+    )

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from cutpoint.errors import ConfigurationError
+from cutpoint_simulations.bank.service import Bank
 from cutpoint_simulations.cluster import Cluster, Declare, Recorded
 from cutpoint_simulations.faults import Fault
 from cutpoint_simulations.runs import BANK, Outcome, Scenario, run
@@ -81,6 +82,17 @@ def test_before_the_first_recovery_point_the_operator_says_that_all_begin_anew()
 def test_an_invariant_that_a_recovery_point_breaks_ends_the_run() -> None:
     found = {run(seed, dataclasses.replace(scenario(services.careless), kinds=())).verdict for seed in range(4)}
     assert "invariant: cut 1: money: there are 199, not 200" in found
+
+
+def test_a_bank_that_makes_money_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    credit = Bank.credit
+    monkeypatch.setattr(Bank, "credit", lambda bank, account, amount: credit(bank, account, amount + (amount == 7)))
+    (violation,) = run(1, dataclasses.replace(BANK, kinds=())).violations
+    assert str(violation).startswith("invariant: cut ")
+    assert "money: " in violation.complaint
+    assert " in the states of 3 processes and " in violation.complaint
+    assert violation.complaint.endswith(", not 1500")
+    assert violation.evidence[0].startswith("prague: accounts = ")
 
 
 def test_the_same_services_without_the_bug_are_sound() -> None:
