@@ -57,6 +57,15 @@ def with_merged(
     return everything
 
 
+def rewrite_due(part: KnownPart, table: str) -> bool:
+    """Whether ``table`` is worth writing anew after the next recovery point, so that all of it must be captured."""
+    for state in part.head.states:
+        if state.name == table:
+            merge = merge_due(state.runs)
+            return merge is not None and merge.first == 0
+    return True
+
+
 class Merger:
     """Merges for one process, one at a time. ``busy``: whether a cut is being written, which goes first."""
 
