@@ -16,6 +16,7 @@ the objects mean is not decided here.
 
 from __future__ import annotations
 
+import os
 import re
 import tarfile
 from typing import BinaryIO
@@ -32,15 +33,15 @@ from cutpoint.wire.checks import check_digest, check_numbers, check_texts, one_l
 
 ARCHIVE_VERSION = 1
 INDEX_NAME = "cutpoint-archive.json"
-INDEX_BYTES_MAX = 64 * 1024 * 1024
+INDEX_BYTES_MAX = 16 * 1024 * 1024
 """The longest index that is read, in bytes."""
 
 BLOCK = tarfile.BLOCKSIZE
 _END = b"\0" * (2 * BLOCK)
 _DIGEST_BYTES = len("sha256:") + 64 + len("\n")
-_PACK = re.compile(r"packs/\d{12}/([0-9a-f]{64})")
-_MARK = re.compile(r"marks/(\d{12})/\d{6}\.json")
-_MANIFEST = re.compile(r"manifests/(\d{12})\.json")
+_PACK = re.compile(r"packs/[0-9]{12}/([0-9a-f]{64})")
+_MARK = re.compile(r"marks/([0-9]{12})/[0-9]{6}\.json")
+_MANIFEST = re.compile(r"manifests/([0-9]{12})\.json")
 _SIZE = slice(124, 136)
 _REMEDY = "nothing was imported; fetch the archive again, or export it anew"
 
@@ -120,6 +121,9 @@ def read_index(file: BinaryIO, bytes_found: int, where: str) -> tuple[ArchiveInd
         file.seek(offsets[found.name] - BLOCK)
         if file.read(BLOCK) != header_of(found.name, found.bytes):
             raise _strange(where, f"the header of {found.name} is not the one that an export writes")
+        file.seek(found.bytes, os.SEEK_CUR)
+        if any(file.read(len(padding_of(found.bytes)))):
+            raise _strange(where, f"something is between {found.name} and what follows it")
     file.seek(at)
     if file.read() != _END:
         raise _strange(where, "its last blocks are not empty")

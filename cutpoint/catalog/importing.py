@@ -170,33 +170,39 @@ def _takes_marks(archive: Archive, backend: Backend, cut: CutNumber, keys: KeyRi
             f"recovery point {cut} is being dropped from {backend.url} by a collection; nothing was imported; "
             "let `cutpoint collect` end first"
         )
-    theirs = archive.index.named("marks/")
+    theirs = archive.list("marks/")
     if not theirs:
         return "none"
     ours = backend.list(f"marks/{cut:012d}/")
-    same = ours == tuple(mark.name for mark in theirs)[: len(ours)]
-    return "taken" if same and all(backend.read(name) == archive.read(name) for name in ours) else "kept"
+    both = min(len(ours), len(theirs))
+    same = ours[:both] == theirs[:both] and all(backend.read(name) == archive.read(name) for name in ours[:both])
+    return "taken" if same else "kept"
 
 
 def _announce(backend: Backend, copying: str, data: bytes, packs: tuple[ArchivedObject, ...]) -> None:
     """Say what is about to be copied. Raises if something else is, or a pack is there that nothing names."""
-    resumed = False
     try:
-        backend.create(copying, data)
+        if backend.size(copying) is None:
+            _check_strays(backend, packs)
+            backend.create(copying, data)
+            _check_strays(backend, packs)
     except ObjectExists:
-        resumed = backend.read(copying) == data
-        if not resumed:
-            raise ObjectExists(
-                f"object {copying} is in {backend.url}: another recovery point of this number is being copied there; "
-                "nothing was imported; let the other copy end, or take another store"
-            ) from None
-    if resumed:
-        return
+        pass
+    except UsageError:
+        backend.delete(copying)
+        raise
+    if backend.read(copying) != data:
+        raise ObjectExists(
+            f"object {copying} is in {backend.url}: another recovery point of this number is being copied there; "
+            "nothing was imported; let the other copy end, or take another store"
+        )
+
+
+def _check_strays(backend: Backend, packs: tuple[ArchivedObject, ...]) -> None:
     present = [pack.name for pack in packs if backend.size(pack.name) is not None]
     manifests = (read_manifest(backend, cut) for cut in list_manifests(backend)) if present else ()
     named = {pack.name for manifest in manifests for pack in archived_packs(manifest)}
     if strays := [name for name in present if name not in named]:
-        backend.delete(copying)
         raise UsageError(
             f"object {strays[0]} is in {backend.url} and no recovery point needs it: a collection may be about to "
             "delete it; nothing was imported; run `cutpoint collect` on the store first, or take another one"

@@ -6,25 +6,41 @@ written anywhere (see `cutpoint.store` for that).
 
 from __future__ import annotations
 
-from cutpoint.state.declared import CapturedState, Migrations, StoredLike
+from cutpoint.state.batches import apply_batch, chunked, decode_batches, encode_batch
+from cutpoint.state.capture import BATCH_ENTRIES, Batch, TableCapture
+from cutpoint.state.declared import Migrations, StoredLike, StoredTable
 from cutpoint.state.formats import FORMATS, Format, format_named
 from cutpoint.state.hooks import BuiltIn, Derived, Hooks
+from cutpoint.state.recorded import CapturedState, CapturedTable, Recorded, RecordedState
 from cutpoint.state.states import Restoration, States
-from cutpoint.state.table import Table
+from cutpoint.state.table import FOLD_ENTRIES, Table, TableStatistics
 from cutpoint.state.value import Value
 
 __all__ = [
+    "BATCH_ENTRIES",
+    "FOLD_ENTRIES",
     "FORMATS",
+    "Batch",
     "BuiltIn",
     "CapturedState",
+    "CapturedTable",
     "Derived",
     "Format",
     "Hooks",
     "Migrations",
+    "Recorded",
+    "RecordedState",
     "Restoration",
     "States",
     "StoredLike",
+    "StoredTable",
     "Table",
+    "TableCapture",
+    "TableStatistics",
     "Value",
+    "apply_batch",
+    "chunked",
+    "decode_batches",
+    "encode_batch",
     "format_named",
 ]

@@ -6,15 +6,15 @@ one, become content again. It changes the holder only when it is told to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import msgspec
+from typing import Any, Protocol, cast, runtime_checkable
 
 from cutpoint.errors import ConfigurationError, CutpointError, Damaged, UsageError
+from cutpoint.state.batches import apply_batch, decode_batches
 from cutpoint.state.formats import Format, format_named
 from cutpoint.state.hooks import BuiltIn, Derived, Hooks
+from cutpoint.state.recorded import CapturedState, CapturedTable
 from cutpoint.state.table import Table
 from cutpoint.state.value import Value
 from cutpoint.wire.checks import one_line
@@ -25,18 +25,11 @@ Migrations = Mapping[int, Callable[[Any], Any]]
 Holder = Table[Any, Any] | Value[Any] | Hooks | Derived
 
 
-class CapturedState(msgspec.Struct, frozen=True, kw_only=True):
-    """One state as it was at the record: ``data`` is its content in ``format``, of schema ``version``."""
-
-    name: str
-    kind: str
-    version: int
-    format: str
-    data: bytes
-
-
 class StoredLike(Protocol):
-    """What a part says of one state; `CapturedState` is one, the store's record of it another."""
+    """What a part says of one state; `CapturedState` is one, the store's record of it another.
+
+    A table's is a `StoredTable` and need not have ``data``.
+    """
 
     @property
     def name(self) -> str: ...
@@ -48,6 +41,29 @@ class StoredLike(Protocol):
     def format(self) -> str: ...
     @property
     def data(self) -> bytes: ...
+
+
+@runtime_checkable
+class StoredTable(Protocol):
+    """What a part says of a table. ``chunks``: of all its runs, oldest first; they are read one at a time."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def format(self) -> str: ...
+    def chunks(self) -> Iterable[bytes]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What a state is to hold. ``exact``: it is what was recorded, so a delta can build on that."""
+
+    value: Any
+    exact: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +114,12 @@ class Declared:
             name=self.name, kind=self.holder.kind, version=self.version, format=self.format.name, data=data
         )
 
+    def captured_table(self, *, full: bool) -> CapturedTable:
+        """Capture the table that this is. Raises `UsageError` while the outcome of the capture before is open."""
+        assert isinstance(self.holder, Table)
+        capture = self.holder.capture(full=full)
+        return CapturedTable(name=self.name, version=self.version, capture=capture, encoding=self.format)
+
     def _content(self) -> object:
         if isinstance(self.holder, Derived):
             raise UsageError(f"{self.where} is derived and never recorded")
@@ -111,7 +133,7 @@ class Declared:
                 "nothing was recorded; correct the hook"
             ) from error
 
-    def content_of(self, stored: StoredLike) -> Any:
+    def content_of(self, stored: StoredLike | StoredTable) -> Content:
         """Decode and migrate ``stored`` into content that this program's version can hold. Changes nothing.
 
         Raises `ConfigurationError` where this program and the part do not fit, `Damaged` where the bytes are bad.
@@ -128,11 +150,21 @@ class Declared:
                 f"{self.where} was recorded as {format_.name}, which runs code when it is read, and is declared as "
                 f'{self.format.name}; nothing was read; declare it with format="{format_.name}" if you trust the store'
             )
-        content = format_.decode(stored.data, self.where)
+        if isinstance(self.holder, Table) and isinstance(stored, StoredTable):
+            content: Any = self._replayed(stored.chunks(), format_)
+        else:
+            content = format_.decode(cast(StoredLike, stored).data, self.where)
         self._check(content, "the recorded content", Damaged)
         for step in chain:
             content = self._migrated(content, step)
-        return self._parsed(content) if isinstance(self.holder, BuiltIn) else content
+        exact = isinstance(stored, StoredTable) and not chain and format_ is self.format
+        return Content(value=self._parsed(content) if isinstance(self.holder, BuiltIn) else content, exact=exact)
+
+    def _replayed(self, chunks: Iterable[bytes], format_: Format) -> dict[Any, Any]:
+        content: dict[Any, Any] = {}
+        for batch in decode_batches(format_, chunks, self.where):
+            apply_batch(content, batch, self.where)
+        return content
 
     def _parsed(self, content: Any) -> Any:
         assert isinstance(self.holder, BuiltIn)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cutpoint.errors import ConfigurationError, Damaged
-from cutpoint.state.plain import NotPlain, decode_plain, encode_plain
+from cutpoint.state.plain import NotPlain, decode_plain, encode_columns, encode_plain
 from cutpoint.wire.checks import one_line
 
 
@@ -26,6 +26,7 @@ class Format:
     safe: bool
     to_bytes: Callable[[object], bytes]
     from_bytes: Callable[[bytes], Any]
+    columns_to_bytes: Callable[[list[list[Any]]], bytes]
     remedy: str
 
     def encode(self, value: object, where: str) -> bytes:
@@ -33,8 +34,15 @@ class Format:
 
         Raises `ConfigurationError`, which begins with ``where``, if the format cannot keep it.
         """
+        return self._encoded(self.to_bytes, value, where)
+
+    def encode_columns(self, columns: list[list[Any]], where: str) -> bytes:
+        """Encode lists of many values each; what comes back is what `encode` would have made of ``columns``."""
+        return self._encoded(self.columns_to_bytes, columns, where)
+
+    def _encoded(self, to_bytes: Callable[[Any], bytes], value: Any, where: str) -> bytes:
         try:
-            return self.to_bytes(value)
+            return to_bytes(value)
         except NotPlain as error:
             reason = str(error)
         except Exception as error:  # pickle raises what the value's own code raises
@@ -75,6 +83,7 @@ MSGPACK = Format(
     safe=True,
     to_bytes=encode_plain,
     from_bytes=decode_plain,
+    columns_to_bytes=encode_columns,
     remedy='declare the state with format="pickle", or keep plain data in it',
 )
 PICKLE = Format(
@@ -82,6 +91,7 @@ PICKLE = Format(
     safe=False,
     to_bytes=_pickled,
     from_bytes=pickle.loads,
+    columns_to_bytes=_pickled,
     remedy='declare the state with format="cloudpickle", or keep only what pickle can keep in it',
 )
 CLOUDPICKLE = Format(
@@ -89,6 +99,7 @@ CLOUDPICKLE = Format(
     safe=False,
     to_bytes=_cloudpickled,
     from_bytes=pickle.loads,
+    columns_to_bytes=_cloudpickled,
     remedy="keep only what cloudpickle can keep in it, no sockets, locks or tasks",
 )
 

@@ -7,16 +7,18 @@ program's own hooks can still fail there; they run last, and the error names the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
 from cutpoint.errors import ConfigurationError, Damaged, RecoveryFailed, UsageError
 from cutpoint.names import is_process_name
-from cutpoint.state.declared import CapturedState, Declared, Holder, Migrations, StoredLike
+from cutpoint.state.capture import TableCapture
+from cutpoint.state.declared import Content, Declared, Holder, Migrations, StoredLike, StoredTable
 from cutpoint.state.formats import MSGPACK, format_named
 from cutpoint.state.hooks import BuiltIn, Derived, Hooks
-from cutpoint.state.table import Table
+from cutpoint.state.recorded import CapturedState, Recorded, RecordedState
+from cutpoint.state.table import FOLD_ENTRIES, Table
 from cutpoint.state.value import Value
 from cutpoint.wire.checks import one_line
 
@@ -29,7 +31,7 @@ BUILT_IN_SIGN = "@"
 class Restoration:
     """Everything decoded and checked, not yet in place. Good for one `apply`."""
 
-    def __init__(self, contents: Iterable[tuple[Declared, Any]]) -> None:
+    def __init__(self, contents: Iterable[tuple[Declared, Content]]) -> None:
         self._contents = tuple(contents)
         self._applied = False
 
@@ -43,13 +45,15 @@ class Restoration:
             raise UsageError("this restoration was applied before; check the part again for another")
         self._applied = True
         for declared, content in self._contents:
-            if isinstance(declared.holder, Table | Value):
-                declared.holder.replace(content)
+            if isinstance(declared.holder, Table):
+                declared.holder.replace(content.value, base=content.exact)
+            elif isinstance(declared.holder, Value):
+                declared.holder.replace(content.value)
         failures: list[str] = []
         for declared, content in self._contents:
             holder = declared.holder
             if isinstance(holder, Hooks):
-                _run(declared, "restore", partial(holder.restore, content), failures)
+                _run(declared, "restore", partial(holder.restore, content.value), failures)
         for declared, _content in self._contents:
             if isinstance(declared.holder, Derived):
                 _run(declared, "rebuild", declared.holder.rebuild, failures)
@@ -92,7 +96,7 @@ class States:
         format: str = "msgpack",  # noqa: A002
     ) -> Table[Any, Any]:
         """Declare a `Table`; it begins empty."""
-        table: Table[Any, Any] = Table()
+        table: Table[Any, Any] = Table(f"state {name!r}")
         self._declare(name, table, version, migrations, format)
         return table
 
@@ -169,14 +173,48 @@ class States:
         recorded = (d.capture() for d in self._declared.values() if not isinstance(d.holder, Derived))
         return tuple(state for state in recorded if state is not None)
 
-    def check(self, stored: Iterable[StoredLike]) -> Restoration:
+    def record(self, full: Collection[str] = ()) -> Recorded:
+        """Record every state that is not derived, in one synchronous step; tables are captured and read later.
+
+        ``full``: the tables of which the full content will be read, besides those that have nothing on which a delta
+        could build. Raises `ConfigurationError` or `UsageError` that names the state; nothing is captured then.
+        """
+        recorded: list[RecordedState] = []
+        captures: list[TableCapture] = []
+        try:
+            for name, declared in self._declared.items():
+                if isinstance(declared.holder, Table):
+                    table = declared.captured_table(full=name in full)
+                    captures.append(table.capture)
+                    recorded.append(table)
+                elif not isinstance(declared.holder, Derived):
+                    value = declared.capture()
+                    if value is not None:
+                        recorded.append(value)
+        except BaseException:
+            for capture in captures:
+                capture.abandoned()
+            raise
+        return Recorded(recorded)
+
+    def fold(self, entries: int = FOLD_ENTRIES) -> bool:
+        """Tidy up behind captures in a slice of at most ``entries`` of one table; whether something is left to do.
+
+        Call it between other work until it returns ``False``.
+        """
+        return any(table.fold(entries) for table in self._tables())
+
+    def _tables(self) -> Iterator[Table[Any, Any]]:
+        return (declared.holder for declared in self._declared.values() if isinstance(declared.holder, Table))
+
+    def check(self, stored: Iterable[StoredLike | StoredTable]) -> Restoration:
         """Decode and check every recorded state against this program; nothing is changed before `Restoration.apply`.
 
         A state that was not recorded begins at its initial content. One that was recorded and is declared derived
         now is rebuilt. Raises `ConfigurationError` where program and part do not fit (a state that is no longer
         declared, a missing migration, another kind or an unsafe format), `Damaged` where the bytes are bad.
         """
-        recorded: dict[str, StoredLike] = {}
+        recorded: dict[str, StoredLike | StoredTable] = {}
         for one in stored:
             if one.name in recorded:
                 raise Damaged(
@@ -194,12 +232,12 @@ class States:
                 f"the part holds state {one_line(', '.join(map(repr, unknown)))}, which this program does not declare; "
                 "nothing was changed; declare it again, or declare it as derived to drop it"
             )
-        contents: list[tuple[Declared, Any]] = []
+        contents: list[tuple[Declared, Content]] = []
         for name, declared in self._declared.items():
             if name in recorded and not isinstance(declared.holder, Derived):
                 contents.append((declared, declared.content_of(recorded[name])))
             else:
-                contents.append((declared, declared.initial_content()))
+                contents.append((declared, Content(value=declared.initial_content())))
         return Restoration(contents)
 
     def reset(self) -> None:

@@ -11,9 +11,11 @@ A store publishes nothing by itself: that a manifest is a recovery point is for 
 
 from __future__ import annotations
 
+from cutpoint.store.authentic import authentic_manifest, authentic_part
 from cutpoint.store.backend import Backend
 from cutpoint.store.digests import digest_of
 from cutpoint.store.directory import DirectoryBackend
+from cutpoint.store.keys import KeyRing, loaded_keys
 from cutpoint.store.locate import open_backend
 from cutpoint.store.manifests import (
     MANIFEST_BYTES_MAX,
@@ -37,6 +39,7 @@ __all__ = [
     "PART_BYTES_MAX",
     "Backend",
     "DirectoryBackend",
+    "KeyRing",
     "Manifest",
     "ManifestPart",
     "MemoryBackend",
@@ -44,12 +47,15 @@ __all__ = [
     "PointReport",
     "StoredState",
     "VerifyReport",
+    "authentic_manifest",
+    "authentic_part",
     "decode_manifest",
     "decode_part",
     "digest_of",
     "encode_manifest",
     "encode_part",
     "list_manifests",
+    "loaded_keys",
     "manifest_name",
     "manifest_part",
     "open_backend",

@@ -17,10 +17,10 @@ from cutpoint.errors import UsageError
 from cutpoint.protocol.messages import Close, InFlight, Payload, SessionEvidence, SessionRecord
 from cutpoint.wire.checks import NUMBER_MAX, TEXT_MAX, one_line
 
-IN_FLIGHT_MAX = 1_000_000
+IN_FLIGHT_MAX = 500_000
 """The most messages that one part may have recorded."""
 
-IN_FLIGHT_BYTES_MAX = 128 * 1024 * 1024
+IN_FLIGHT_BYTES_MAX = 64 * 1024 * 1024
 """The most bytes that they may take up; they are in memory all at once before and after they are stored."""
 
 STREAM_BYTES = 1024 * 1024
@@ -122,6 +122,8 @@ def _payload(kind: int, content: memoryview) -> Payload:
         return str(content, "utf-8")
     if kind == _BYTES:
         return bytes(content)
-    if kind == _CLOSE and 2 <= len(content) <= 2 + 4 * TEXT_MAX:
-        return Close(code=_CODE.unpack_from(content)[0], reason=str(content[2:], "utf-8"))
-    raise ValueError(f"there is no message of kind {kind}")
+    if kind == _CLOSE and len(content) >= _CODE.size:
+        reason = str(content[_CODE.size :], "utf-8")
+        if len(reason) <= TEXT_MAX:
+            return Close(code=_CODE.unpack_from(content)[0], reason=reason)
+    raise ValueError(f"a message of kind {kind} and of {len(content)} bytes is none")

@@ -39,8 +39,8 @@ PACK_BYTES_MAX = 32 * 1024 * 1024
 PACK_CHUNKS_MAX = 65_536
 """The most chunks in one pack; their index then fits into `CHUNK_RAW_MAX`."""
 
-HEAD_RAW_MAX = 8 * 1024 * 1024
-"""The longest head, which is a pack's last chunk, in bytes."""
+HEAD_RAW_MAX = CHUNK_RAW_MAX
+"""The longest head, which is a pack's last chunk, in bytes. Decoding it takes up to thirty times as much memory."""
 
 HEADER_BYTES_MAX = 256
 _HEADER = f"cutpoint-pack {PACK_VERSION}\n".encode()

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cutpoint.errors import Damaged, UsageError
+from cutpoint.errors import ConfigurationError, Damaged, UsageError
 from cutpoint.protocol.messages import PackRef, SessionRecord
 from cutpoint.store.backend import Backend
 from cutpoint.store.chunks import ChunkRef, Run, Seal, Sealing
-from cutpoint.store.heads import KnownPart, PartHead, decode_head
+from cutpoint.store.heads import KnownPart, PartHead, check_record, decode_head
 from cutpoint.store.in_flight import decode_messages
 from cutpoint.store.packs import (
     HEADER_BYTES_MAX,
@@ -57,11 +57,8 @@ class PartReader:
         try:
             messages = iter(decode_messages(self._read(self.head.messages), [s.evidence for s in stored]))
         except ValueError as error:
-            raise Damaged(
-                f"{location(self._backend, self.part.pack)} names in-flight messages that are none: {one_line(error)}; "
-                "recover to another recovery point"
-            ) from error
-        return tuple(
+            raise self._strange_messages(one_line(error)) from error
+        records = tuple(
             SessionRecord(
                 evidence=session.evidence,
                 outgoing_in_flight=outgoing,
@@ -69,6 +66,16 @@ class PartReader:
                 address=session.address,
             )
             for session, outgoing, incoming in zip(stored, messages, messages, strict=True)
+        )
+        for record in records:
+            if complaint := check_record(record):
+                raise self._strange_messages(complaint)
+        return records
+
+    def _strange_messages(self, complaint: str) -> Damaged:
+        return Damaged(
+            f"{location(self._backend, self.part.pack)} names in-flight messages that are none: {complaint}; "
+            "recover to another recovery point"
         )
 
     def chunks(self, run: Run) -> Iterator[bytes]:
@@ -113,7 +120,11 @@ class PartReader:
     def _read_seal(self, place: int) -> Seal | None:
         pack = self.part.packs[place]
         header = self._bytes(place, 0, min(HEADER_BYTES_MAX, pack.bytes))
-        return read_seal(header, self._sealing, location(self._backend, pack))[1]
+        try:
+            return read_seal(header, self._sealing, location(self._backend, pack))[1]
+        except ConfigurationError:
+            read_pack(self._backend, pack)  # a header that was damaged may name any key: that is no wrong key file
+            raise
 
     def _demand_key(self, place: int) -> None:
         """Without any key a sealed pack looks damaged: raise `ConfigurationError` if the one at ``place`` is sealed."""

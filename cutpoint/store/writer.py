@@ -200,12 +200,11 @@ class PartWriter:
         runs = [Run("base", head.messages, 0, 0), *(run for state in head.states for run in state.runs)]
         used = sorted({chunk.pack for run in runs for chunk in run.chunks} - {last})
         places = list(range(len(self._packing.packs)))
-        packs: dict[str, PackRef] = {}
+        packs: dict[PackRef, int] = {}
         for place in used:
             if place >= len(places) or (pack := self._packing.packs[place]) is None:
                 raise UsageError(f"a run names pack {place}, and there is none; the part was given up")
-            packs.setdefault(pack.name(), pack)
-            places[place] = list(packs).index(pack.name())
+            places[place] = packs.setdefault(pack, len(packs))
         places[last] = len(packs)
         moves = any(places[place] != place for place in (*used, last))
         states = head.states
@@ -218,7 +217,7 @@ class PartWriter:
             head,
             messages=moved(runs[0], places).chunks,
             states=states,
-            packs=tuple(packs.values()),
+            packs=tuple(packs),
             kept=sum(place < self._known for place in used),
         )
 

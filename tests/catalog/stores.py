@@ -79,7 +79,7 @@ class Service:
             life=self.life,
             incarnation=Incarnation(1),
             cut=CutNumber(cut),
-            computation="shop",
+            computation=shop.computation,
             era=CutNumber(cut - 1),
             base=self.part,
             sealing=shop.keys.sealing if shop.keys else None,
@@ -120,7 +120,10 @@ class Service:
 class Shop:
     """Services whose cuts are published one after another. ``tables`` has every table at every cut, by service."""
 
-    def __init__(self, backend: Backend, *services: Service, keys: KeyRing | None = None) -> None:
+    def __init__(
+        self, backend: Backend, *services: Service, keys: KeyRing | None = None, computation: str = "shop"
+    ) -> None:
+        self.computation = computation
         self.backend = backend
         self.services = list(services)
         self.keys = keys
@@ -137,11 +140,11 @@ class Shop:
             incarnation=Incarnation(1),
             members=names,
             summaries=summaries,
-            computation="shop",
+            computation=self.computation,
         )
         assert isinstance(certificate, Certificate), certificate
         manifest = Manifest(
-            computation="shop",
+            computation=self.computation,
             cut=CutNumber(self.cut),
             incarnation=Incarnation(1),
             parent=CutNumber(parent),

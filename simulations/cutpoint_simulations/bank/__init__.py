@@ -6,7 +6,7 @@ at the beginning.
 
 from __future__ import annotations
 
-from cutpoint_simulations.bank.computation import BANKS, declare, holdings, payment
+from cutpoint_simulations.bank.computation import BANKS, Habits, declare, holdings, payment
 from cutpoint_simulations.bank.service import OPENING, create_app
 
-__all__ = ["BANKS", "OPENING", "create_app", "declare", "holdings", "payment"]
+__all__ = ["BANKS", "OPENING", "Habits", "create_app", "declare", "holdings", "payment"]

@@ -25,16 +25,29 @@ RESTARTS = 0.2
 PAUSE_SECONDS = 0.15
 """About how long a bank waits from one payment to the next on each channel."""
 
-
 WINDOWS = (2, 16, 256)
 """How many messages a channel may hold: with few, a payer often waits for a slow payee."""
 
 
-def declare(cluster: Cluster) -> None:
-    """Each bank pays each other one. The seed says how much a channel holds, and how each bank goes back."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Habits:
+    """In what the banks of one run differ from another's: how much a channel holds, who starts again to go back."""
+
+    window_messages: int
+    restarting: tuple[str, ...] = ()
+
+
+def draw_habits(chance: random.Random) -> Habits:
+    """Those of a seed."""
+    window = chance.choice(WINDOWS)
+    return Habits(window_messages=window, restarting=tuple(name for name in BANKS if chance.random() < RESTARTS))
+
+
+def declare(cluster: Cluster, habits: Habits | None = None) -> None:
+    """Each bank pays each other one. ``habits``: None: the seed says."""
     hours = OpeningHours()
-    chance = random.Random(f"{cluster.simulation.seed}/bank")
-    settings = dataclasses.replace(AGENT, window_messages=chance.choice(WINDOWS))
+    habits = habits or draw_habits(random.Random(f"{cluster.simulation.seed}/bank"))
+    settings = dataclasses.replace(AGENT, window_messages=habits.window_messages)
     for name in BANKS:
         make = functools.partial(
             create_app,
@@ -44,7 +57,7 @@ def declare(cluster: Cluster) -> None:
             pause_seconds=PAUSE_SECONDS * cluster.pace,
             hours=hours,
             settings=settings,
-            rollback="restart" if chance.random() < RESTARTS else "in-place",
+            rollback="restart" if name in habits.restarting else "in-place",
         )
         cluster.service(name, make)
     cluster.on_quiet(hours.close)
