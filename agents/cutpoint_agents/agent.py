@@ -72,8 +72,9 @@ class Agent:
     cuts are taken.
     ``rollback``: how a recovery resets this process: ``"in-place"``, or ``"restart"``: it exits with status 75 and its
     supervisor starts it again. ``store``: where parts go, whatever the coordinator says. ``keys``: the keys, or the
-    file of the keys, that authenticate what is restored; states in a format that runs code need them. ``token`` is shown with each
-    connection, as ``Authorization: Bearer``. **The coordinator of this version does not check it**: it is for a proxy
+    file of the keys, that authenticate what is restored, and open it; states in a format that runs code need them.
+    ``token`` is shown with each connection, as ``Authorization: Bearer``. **The coordinator of this version does not
+    check it**: it is for a proxy
     in front of the coordinator that does, and protects nothing by itself. Raises `ConfigurationError` for an argument
     that cannot be meant.
     """

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from cutpoint.store import PartWriter, RunWriter
+
 TURN_BYTES = 256 * 1024
 """How many bytes a thread is given at a time."""
 
@@ -50,6 +52,11 @@ class Feed:
     async def _wait(self) -> None:
         if self._running is not None:
             await asyncio.shield(self._running)
+
+
+def add_pieces(writer: PartWriter | RunWriter, pieces: list[bytes], entries: int) -> None:
+    """Write ``pieces`` as one chunk."""
+    writer.add(b"".join(pieces), entries)
 
 
 def _make(calls: list[Call]) -> None:

@@ -8,7 +8,7 @@ that it stands for. What was merged too long ago to be named is written for noth
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,9 +16,21 @@ from typing import Any
 from cutpoint.errors import CutpointError
 from cutpoint.names import CutNumber
 from cutpoint.protocol.messages import PackRef
-from cutpoint.state import CapturedTable, Changes, join_batches, split_batches
-from cutpoint.store import ERA_SPAN, KnownPart, LooseRun, Merge, PartReader, Run, RunWriter, StoredState, merge_due
-from cutpoint_agents.feed import Feed
+from cutpoint.state import Batch, CapturedTable, Changes, decode_batches
+from cutpoint.store import (
+    ERA_SPAN,
+    KnownPart,
+    LooseRun,
+    Merge,
+    PartReader,
+    Run,
+    RunKind,
+    RunWriter,
+    StoredState,
+    anew,
+    merge_due,
+)
+from cutpoint_agents.feed import Feed, add_pieces
 from cutpoint_agents.slices import Pace, encoded, in_slices
 
 REST = 4.0
@@ -45,7 +57,7 @@ def content_of(runs: Sequence[Run]) -> Content:
 def with_merged(
     stored: StoredState, base: KnownPart, merged: Merged | None, cut: CutNumber
 ) -> list[tuple[Sequence[Run], Sequence[PackRef]]]:
-    """The runs of ``stored`` for a part of ``cut``, with ``merged`` in place of what it replaces, if it still may be."""
+    """The runs of ``stored`` for a part of ``cut``, with ``merged`` in place of what it replaces if that may be."""
     everything: list[tuple[Sequence[Run], Sequence[PackRef]]] = [(stored.runs, base.packs)]
     if merged is None or cut > merged.cut + ERA_SPAN:
         return everything
@@ -57,13 +69,14 @@ def with_merged(
     return everything
 
 
-def rewrite_due(part: KnownPart, table: str) -> bool:
-    """Whether ``table`` is worth writing anew after the next recovery point, so that all of it must be captured."""
-    for state in part.head.states:
-        if state.name == table:
-            merge = merge_due(state.runs)
-            return merge is not None and merge.first == 0
-    return True
+def rewritten(part: KnownPart) -> tuple[str, ...]:
+    """The tables that the next cut, or a merge after it, writes anew: all of them must be captured."""
+    tables = [state for state in part.head.states if state.kind == "table"]
+    return tuple(state.name for state in tables if anew(state.runs) or _whole(merge_due(state.runs)))
+
+
+def _whole(merge: Merge | None) -> bool:
+    return merge is not None and merge.first == 0
 
 
 class Merger:
@@ -97,12 +110,14 @@ class Merger:
         read: Callable[[], PartReader],
         writer: Callable[[], RunWriter],
     ) -> None:
-        """``part`` is a recovery point's: merge what is due of it. The captures are let go of when they are not needed."""
+        """``part`` is a recovery point's: merge what is due of it. Releases the captures that it does not need."""
         due: list[tuple[CapturedTable, StoredState, Merge]] = []
         stored = {state.name: state for state in part.head.states}
         for table in tables:
             state = stored.get(table.name)
-            merge = merge_due(state.runs) if state is not None else None
+            merge = merge_due(state.runs) if state is not None and not anew(state.runs) else None
+            if _whole(merge) and table.capture.frozen is None:
+                merge = None  # the next cut captures all of it
             idle = self._task is None or self._task.done()
             if state is not None and merge is not None and idle and not due:
                 due.append((table, state, merge))
@@ -143,18 +158,20 @@ class Merger:
         self, writer: RunWriter, table: CapturedTable, runs: Sequence[Run], reader: PartReader
     ) -> LooseRun:
         """Read the delta runs back, put them together, and write them as one."""
-        changes = Changes()
+        changes, where = Changes(), f"state {table.name!r}"
         pace = self._pace(REST)
         for run in runs:
-            for chunk in await asyncio.to_thread(lambda run=run: list(reader.chunks(run))):
-                await in_slices((changes.add(table.decode(data)) for data in split_batches(chunk)), pace)
+            chunks = await asyncio.to_thread(_all_chunks, reader, run)
+            await in_slices(map(changes.add, decode_batches(table.encoding, chunks, where)), pace)
         return await self._write(writer, table, changes.batches(pace.batch), "delta", pace)
 
-    async def _write(self, writer: RunWriter, table: CapturedTable, batches: Any, kind: Any, pace: Pace) -> LooseRun:
+    async def _write(
+        self, writer: RunWriter, table: CapturedTable, batches: Iterable[Batch], kind: RunKind, pace: Pace
+    ) -> LooseRun:
         feed = Feed()
         try:
             async for pieces, entries in encoded(batches, table.encode, pace):
-                feed.put(lambda p=pieces, n=entries: writer.add(join_batches(p), n), sum(map(len, pieces)))
+                feed.put(partial(add_pieces, writer, pieces, entries), sum(map(len, pieces)))
                 if feed.full:
                     await feed.pass_on()
                     pace.go_on()
@@ -168,3 +185,7 @@ class Merger:
             writer.give_up()
             raise
         return finished[0]
+
+
+def _all_chunks(reader: PartReader, run: Run) -> list[bytes]:
+    return list(reader.chunks(run))

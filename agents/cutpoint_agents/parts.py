@@ -19,7 +19,7 @@ from cutpoint.protocol.effects import PersistPart
 from cutpoint.protocol.events import Event, PartLoaded, PartPersisted, PartUnfit, PersistFailed
 from cutpoint.protocol.messages import Prepare, SessionRecord
 from cutpoint.protocol.process import Process
-from cutpoint.state import Recorded, Restoration, States
+from cutpoint.state import Restoration, States
 from cutpoint.store import (
     Backend,
     KeyRing,
@@ -33,7 +33,7 @@ from cutpoint.store import (
     open_part,
     read_manifest,
 )
-from cutpoint_agents.merging import Merger, rewrite_due
+from cutpoint_agents.merging import Merger, rewritten
 from cutpoint_agents.settings import Settings
 from cutpoint_agents.slices import Pace, in_slices
 from cutpoint_agents.stored_states import stored_states
@@ -91,7 +91,9 @@ class Parts:
         self._stalls: dict[CutNumber, float] = {}
         self._base: KnownPart | None = None
         self._loaded: Loaded | None = None
-        self._merger = Merger(spawn=spawn, busy=lambda: self._writing is not None, failed=self._not_merged, pace=self._pace)
+        self._merger = Merger(
+            spawn=spawn, busy=lambda: self._writing is not None, failed=self._not_merged, pace=self._pace
+        )
 
     def use_store(self, url: str, computation: str) -> None:
         """Parts of ``computation`` go to ``url`` from now on, unless the agent was given a store of its own."""
@@ -107,7 +109,7 @@ class Parts:
         """
         known = self._base if self._base is not None and self._base.head.cut == base else None
         try:
-            recorded = self._states.record(full=lambda table: known is None or rewrite_due(known, table))
+            recorded = self._states.record(full=self._states.names if known is None else rewritten(known))
         except CutpointError as error:
             self._done(PersistFailed(cut=cut, reason=str(error)))
             return
@@ -117,6 +119,7 @@ class Parts:
             base=known,
             merged=self._merger.merged,
             pace=self._pace(0.0),
+            changes=lambda: self._states.changed,
             changes_max=self._settings.cut_changes_max,
         )
         self._task = self._spawn(self._write(self._writing, known))
@@ -193,7 +196,8 @@ class Parts:
 
     def _tidy(self) -> None:
         """Let tables settle what has gathered while they were captured, a slice at a time."""
-        self._spawn(in_slices(self._states.tidy(), self._pace(1.0)))
+        pace = self._pace(1.0)
+        self._spawn(in_slices(iter(lambda: self._states.fold(pace.batch) and pace.batch, 0), pace))
 
     def _pace(self, rest: float) -> Pace:
         return Pace(entries=self._settings.slice_entries, rest=rest)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from cutpoint.store import PartReader, StoredState
 
+CONTENT_BYTES_MAX = 4 * 1024**3
+"""The longest content of a state that is no table that is read back."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReadState:
@@ -30,6 +33,11 @@ class ReadState:
     @property
     def format(self) -> str:
         return self.state.format
+
+    @property
+    def data(self) -> bytes:
+        """The whole content; what is large is a table, and is read by `chunks`."""
+        return self.reader.content(self.state.runs, bytes_max=CONTENT_BYTES_MAX)
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes of all runs, oldest first, chunk by chunk, each checked."""

@@ -15,9 +15,9 @@ from cutpoint.errors import CutpointError
 from cutpoint.names import CutNumber
 from cutpoint.protocol.effects import PersistPart
 from cutpoint.protocol.messages import PartSummary
-from cutpoint.state import CapturedTable, CapturedValue, Recorded, join_batches
-from cutpoint.store import KnownPart, PartWriter, StoredState
-from cutpoint_agents.feed import Feed
+from cutpoint.state import CapturedState, CapturedTable, Recorded
+from cutpoint.store import KnownPart, PartWriter, RunKind, StoredState, anew
+from cutpoint_agents.feed import Feed, add_pieces
 from cutpoint_agents.merging import Merged, with_merged
 from cutpoint_agents.slices import Pace, encoded
 
@@ -33,6 +33,7 @@ class Writing:
         base: KnownPart | None,
         merged: dict[str, Merged],
         pace: Pace,
+        changes: Callable[[], int],
         changes_max: int,
     ) -> None:
         self.cut = cut
@@ -42,6 +43,7 @@ class Writing:
         self._states = {} if base is None else {state.name: state for state in base.head.states}
         self._base = base
         self._merged = merged
+        self._changes = changes
         self._changes_max = changes_max
         self._feed = Feed()
         self._channels: asyncio.Future[PersistPart] = asyncio.get_running_loop().create_future()
@@ -74,11 +76,9 @@ class Writing:
         self.part = writer.written
         return summaries[0]
 
-    async def _write_value(self, writer: PartWriter, state: CapturedValue) -> None:
+    async def _write_value(self, writer: PartWriter, state: CapturedState) -> None:
         self._feed.put(partial(writer.begin_state, state.name, state.kind, state.version, state.format))
-        self._feed.put(partial(writer.begin_run, "base"))
         self._feed.put(partial(writer.add_content, state.data), len(state.data))
-        self._feed.put(writer.end_run)
         self._feed.put(writer.end_state)
         if self._feed.full:
             await self._feed.pass_on()
@@ -98,18 +98,18 @@ class Writing:
         self._feed.put(writer.end_state)
 
     def _built_on(self, state: CapturedTable) -> StoredState | None:
-        """What is stored of the table already, if the changes since are worth writing alone."""
+        """What is stored of the table already, if its changes since are to be written alone."""
         stored = self._states.get(state.name)
         if stored is None or (stored.kind, stored.version, stored.format) != ("table", state.version, state.format):
             return None
-        return None if state.capture.changes > state.capture.entries else stored
+        return None if anew(stored.runs) else stored
 
-    async def _write_run(self, writer: PartWriter, state: CapturedTable, kind: str) -> None:
+    async def _write_run(self, writer: PartWriter, state: CapturedTable, kind: RunKind) -> None:
         self._feed.put(partial(writer.begin_run, kind))
         capture = state.capture
         batches = capture.full(self.pace.batch) if kind == "base" else capture.delta(self.pace.batch)
         async for pieces, entries in encoded(batches, state.encode, self.pace):
-            self._feed.put(lambda p=pieces, n=entries: writer.add(join_batches(p), n), sum(map(len, pieces)))
+            self._feed.put(partial(add_pieces, writer, pieces, entries), sum(map(len, pieces)))
             if self._feed.full:
                 await self._feed.pass_on()
                 self.pace.go_on()
@@ -117,9 +117,9 @@ class Writing:
         self._feed.put(writer.end_run)
 
     def _check_limits(self, state: CapturedTable) -> None:
-        if (waiting := state.capture.changed_since()) > self._changes_max:
+        if (waiting := self._changes()) > self._changes_max:
             raise CutpointError(
-                f"table {state.name!r} changed {waiting} times while cut {self.cut} was being written, and "
-                f"{self._changes_max} changes are kept meanwhile; {self._feed.bytes} bytes had been written; the "
-                "service goes on and nothing is lost; give it a faster store, or raise cut_changes_max"
+                f"{waiting} entries changed while cut {self.cut} was being written, and {self._changes_max} are kept "
+                f"apart meanwhile; table {state.name!r} was at {self._feed.bytes} bytes; the service goes on and "
+                "nothing is lost; give it a faster store, or raise cut_changes_max"
             )

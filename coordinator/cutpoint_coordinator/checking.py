@@ -19,7 +19,17 @@ from cutpoint.names import CutNumber
 from cutpoint.protocol.certificate import Certificate
 from cutpoint.protocol.consistency import recheck
 from cutpoint.protocol.messages import PackRef, PartSummary
-from cutpoint.store import ERA_SPAN, Backend, KeyRing, Manifest, Verifier, open_part, read_manifest, read_pack, summarise
+from cutpoint.store import (
+    ERA_SPAN,
+    Backend,
+    KeyRing,
+    Manifest,
+    Verifier,
+    open_part,
+    read_manifest,
+    read_pack,
+    summarise,
+)
 from cutpoint_coordinator.answers import VerifiedPoint, VerifyAnswer
 
 READERS = 4
@@ -59,9 +69,7 @@ class _Named:
             return self._known[cut].get(process, frozenset())
 
 
-def _check_part(
-    backend: Backend, computation: str, summary: PartSummary, named: _Named, keys: KeyRing | None
-) -> str:
+def _check_part(backend: Backend, computation: str, summary: PartSummary, named: _Named, keys: KeyRing | None) -> str:
     sealing = keys.sealing if keys is not None else None
     try:
         if complaint := _check_packs(backend, summary, named):

@@ -61,7 +61,9 @@ async def open_all(settings: Settings) -> Opened:
     except BaseException:
         listener.close()
         raise
-    return Opened(listener=listener, url=_reached_at(settings.listen, listener), registry=registry, backend=backend, keys=keys)
+    return Opened(
+        listener=listener, url=_reached_at(settings.listen, listener), registry=registry, backend=backend, keys=keys
+    )
 
 
 def _keys(path: str | None) -> KeyRing | None:

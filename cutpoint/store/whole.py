@@ -26,6 +26,11 @@ class WholeState(msgspec.Struct, frozen=True, kw_only=True):
     format: str
     chunks: tuple[bytes, ...]
 
+    @property
+    def data(self) -> bytes:
+        """The whole content of a state that is no table."""
+        return b"".join(self.chunks)
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one process recorded for one cut. ``summary``: what it reported, computed from the bytes."""
