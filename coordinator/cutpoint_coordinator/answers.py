@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from cutpoint.catalog.details import PointDetail
 from cutpoint.protocol.ledger import AbandonedCut, CompletedRecovery, RecoveryPoint
 
 
@@ -29,7 +30,11 @@ class FaultAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PointAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One recovery point, in short. ``parent`` 0: none; ``damaged`` says why it cannot be restored."""
+    """One recovery point, in short. ``parent`` 0: none; ``damaged`` says why it cannot be restored.
+
+    ``bytes``: all that is needed to restore it; ``fresh_bytes``: what its cut has written of that. ``complaints``:
+    labels and pins that cannot be read.
+    """
 
     cut: int
     incarnation: int
@@ -43,6 +48,10 @@ class PointAnswer(msgspec.Struct, frozen=True, kw_only=True):
     manifest: str
     created: str
     damaged: str = ""
+    fresh_bytes: int = 0
+    labels: tuple[str, ...] = ()
+    pinned: bool = False
+    complaints: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, point: RecoveryPoint) -> PointAnswer:
@@ -99,10 +108,11 @@ class PointsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PointDetailAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One recovery point in full: its manifest as it is stored, with the certificate."""
+    """One recovery point in full: its manifest as it is stored, with the certificate, and what its parts hold."""
 
     point: PointAnswer
     manifest: dict[str, Any]
+    detail: PointDetail | None = None
 
 
 class VerifiedPoint(msgspec.Struct, frozen=True, kw_only=True):

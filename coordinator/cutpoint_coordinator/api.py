@@ -51,6 +51,7 @@ from cutpoint_coordinator.asked import (
     number_of,
     process_of,
 )
+from cutpoint_coordinator.catalogued import Catalogue, detail_of
 from cutpoint_coordinator.checking import certificate_of, verify_points
 from cutpoint_coordinator.driver import Driver
 from cutpoint_coordinator.faults import Refused, answer, explain
@@ -71,6 +72,7 @@ class Api:
         self._stop = threading.Event()
         self._verifying = asyncio.Lock()
         self._last: tuple[Manifest, Certificate] | None = None
+        self._catalogue = Catalogue(service.backend)
 
     def application(self) -> web.Application:
         """An application with every route but the agents'."""
@@ -155,13 +157,16 @@ class Api:
     # --------------------------------------------------------------------------------------------------- points
 
     async def _points(self, _: web.Request) -> web.Response:
-        return answer(views.points(self._driver().core))
+        found = views.points(self._driver().core)
+        return answer(await asyncio.to_thread(self._catalogue.complete, found))
 
     async def _point(self, request: web.Request) -> web.Response:
         number = number_in_path(request)
         point = views.point(self._driver().core, number)
-        manifest = await asyncio.to_thread(read_manifest, self._service.backend, number, self._service.keys)
-        return answer(PointDetailAnswer(point=point, manifest=msgspec.to_builtins(manifest)))
+        service = self._service
+        manifest = await asyncio.to_thread(read_manifest, service.backend, number, service.keys)
+        detail = await asyncio.to_thread(detail_of, service.backend, number, service.keys)
+        return answer(PointDetailAnswer(point=point, manifest=msgspec.to_builtins(manifest), detail=detail))
 
     async def _verify(self, request: web.Request) -> web.Response:
         body = await body_of(request, VerifyBody)

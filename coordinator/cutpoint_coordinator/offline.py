@@ -7,16 +7,23 @@ differ by at most the cut that was being published when a coordinator vanished. 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from cutpoint.errors import ConfigurationError, Damaged, ObjectMissing
+from cutpoint.catalog import points
+from cutpoint.catalog.details import detail_point
+from cutpoint.errors import ConfigurationError
 from cutpoint.names import CutNumber
-from cutpoint.store import Backend, KeyRing, list_manifests, open_backend
-from cutpoint_coordinator.answers import PointAnswer, PointDetailAnswer, PointsAnswer, VerifyAnswer
+from cutpoint.store import Backend, list_manifests, open_backend
+from cutpoint_coordinator.answers import PointDetailAnswer, PointsAnswer, VerifyAnswer
+from cutpoint_coordinator.catalogued import answer_of
 from cutpoint_coordinator.checking import verify_points
 from cutpoint_coordinator.publishing import read_stored
+
+if TYPE_CHECKING:
+    from cutpoint.store.keys import KeyRing
 
 
 def open_store(url: str) -> Backend:
@@ -30,14 +37,16 @@ def open_store(url: str) -> Backend:
 
 def list_points(backend: Backend, keys: KeyRing | None = None) -> PointsAnswer:
     """Every manifest of the store; one that cannot be read is listed as damaged. Raises `StoreError`."""
-    return PointsAnswer(points=tuple(_point(backend, cut, keys) for cut in list_manifests(backend)))
+    return PointsAnswer(points=tuple(map(answer_of, points.list_points(backend, keys))))
 
 
 def show_point(backend: Backend, cut: int, keys: KeyRing | None = None) -> PointDetailAnswer:
-    """One manifest. Raises `StoreError`."""
-    _check_known(backend, cut)
-    stored = read_stored(backend, CutNumber(cut), keys)
-    return PointDetailAnswer(point=PointAnswer.of(stored.point), manifest=msgspec.to_builtins(stored.manifest))
+    """One recovery point in full. Raises `StoreError`."""
+    number = CutNumber(cut)
+    detail = detail_point(backend, number, keys)
+    stored = read_stored(backend, number, keys)
+    answer = msgspec.structs.replace(answer_of(detail.point), manifest=stored.point.manifest)
+    return PointDetailAnswer(point=answer, manifest=msgspec.to_builtins(stored.manifest), detail=detail)
 
 
 def verify_store(backend: Backend, cut: int | None, keys: KeyRing | None = None) -> VerifyAnswer:
@@ -49,29 +58,5 @@ def verify_store(backend: Backend, cut: int | None, keys: KeyRing | None = None)
 
 
 def _check_known(backend: Backend, cut: int) -> None:
-    known = list_manifests(backend)
-    if cut not in known:
-        last = ", ".join(map(str, known[-5:])) or "none yet"
-        raise ObjectMissing(
-            f"there is no recovery point {cut} in {backend.url}; nothing was read; take one of the last ones: {last}"
-        )
-
-
-def _point(backend: Backend, cut: CutNumber, keys: KeyRing | None) -> PointAnswer:
-    try:
-        return PointAnswer.of(read_stored(backend, cut, keys).point)
-    except (Damaged, ObjectMissing) as error:
-        return PointAnswer(
-            cut=cut,
-            incarnation=0,
-            parent=0,
-            members=(),
-            left=(),
-            in_flight=0,
-            bytes=0,
-            duration_seconds=0.0,
-            stall_seconds=0.0,
-            manifest="",
-            created="",
-            damaged=str(error),
-        )
+    if cut not in list_manifests(backend):
+        raise points.unknown_point(backend, CutNumber(cut))

@@ -14,7 +14,7 @@ import msgspec
 from cutpoint.catalog.reading import PointReader
 from cutpoint.catalog.shown import to_json
 from cutpoint.catalog.table_differences import ABSENT, KeyChange, TableDifference, compare_tables
-from cutpoint.catalog.tables import StoredTable, content_of
+from cutpoint.catalog.tables import TableReader, content_of
 from cutpoint.errors import Damaged
 from cutpoint.names import CutNumber, ProcessName
 from cutpoint.protocol.certificate import Certificate
@@ -182,8 +182,8 @@ def _state(
     return msgspec.structs.replace(content, read=True, why=why)
 
 
-def _table(point: PointReader, process: ProcessName, name: str) -> StoredTable:
-    return StoredTable(point.part(process), point.state(process, name), point.where(process, name))
+def _table(point: PointReader, process: ProcessName, name: str) -> TableReader:
+    return TableReader(point.part(process), point.state(process, name), point.where(process, name))
 
 
 def _of_table(told: StateDifference, found: TableDifference, values: bool) -> StateDifference:

@@ -5,6 +5,7 @@ Read from manifests and marks alone. A manifest that cannot be read is listed wi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -45,11 +46,22 @@ class CatalogPoint(msgspec.Struct, frozen=True, kw_only=True):
     damaged: str = ""
 
 
-def list_points(backend: Backend, keys: KeyRing | None = None) -> tuple[CatalogPoint, ...]:
-    """Every recovery point, ascending. Raises `StoreError` if the store cannot be listed."""
+def list_points(
+    backend: Backend, keys: KeyRing | None = None, *, known: Mapping[CutNumber, CatalogPoint] | None = None
+) -> tuple[CatalogPoint, ...]:
+    """Every recovery point, ascending. Raises `StoreError` if the store cannot be listed.
+
+    ``known``: points as they were listed before; a manifest never changes, so only their marks are read again.
+    """
     marks = read_all_marks(backend, keys)
-    found = (_point(backend, cut, marks.get(cut), keys) for cut in list_manifests(backend))
-    return tuple(point for point in found if point is not None)
+    found: list[CatalogPoint] = []
+    for cut in list_manifests(backend):
+        before = (known or {}).get(cut)
+        if before is not None and not before.damaged:
+            found.append(_marked(before, marks.get(cut) or PointMarks(cut=cut)))
+        elif (point := _point(backend, cut, marks.get(cut), keys)) is not None:
+            found.append(point)
+    return tuple(found)
 
 
 def describe_point(backend: Backend, cut: CutNumber, keys: KeyRing | None = None) -> CatalogPoint:
@@ -97,10 +109,7 @@ def lineage(backend: Backend, cut: CutNumber, keys: KeyRing | None = None) -> tu
 
 def _point(backend: Backend, cut: CutNumber, marks: PointMarks | None, keys: KeyRing | None) -> CatalogPoint | None:
     """None: it was deleted meanwhile."""
-    marks = marks or PointMarks(cut=cut)
-    said = CatalogPoint(
-        cut=cut, labels=marks.labels, pinned=marks.pinned, condemned=marks.condemned, complaints=marks.complaints
-    )
+    said = _marked(CatalogPoint(cut=cut), marks or PointMarks(cut=cut))
     try:
         manifest = read_manifest(backend, cut, keys)
     except ObjectMissing:
@@ -120,4 +129,14 @@ def _point(backend: Backend, cut: CutNumber, marks: PointMarks | None, keys: Key
         fresh_bytes=sum(part.fresh_bytes for part in manifest.parts),
         duration_seconds=manifest.duration_seconds,
         stall_seconds=max((part.stall_seconds for part in manifest.parts), default=0.0),
+    )
+
+
+def _marked(point: CatalogPoint, marks: PointMarks) -> CatalogPoint:
+    return msgspec.structs.replace(
+        point,
+        labels=marks.labels,
+        pinned=marks.pinned,
+        condemned=marks.condemned,
+        complaints=marks.complaints,
     )

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cutpoint.catalog.reading import PointReader
-from cutpoint.catalog.tables import Batch, StoredTable, content_of
+from cutpoint.catalog.tables import TableReader, content_of
 from cutpoint.errors import UsageError
 from cutpoint.names import CutNumber, ProcessName, is_process_name
+from cutpoint.state import Batch
 from cutpoint.store.backend import Backend
 from cutpoint.store.heads import TABLE
 from cutpoint.wire.checks import one_line
@@ -65,7 +66,7 @@ class Query:
 
         Raises `UsageError` if it is no table, or reading it would run code; `Damaged`, `ObjectMissing`.
         """
-        table = StoredTable(self._reader, self._state, self.where)
+        table = TableReader(self._reader, self._state, self.where)
         said: dict[Any, Entry | None] = {}
         for run in reversed(table.runs):
             newer: dict[Any, Entry | None] = {}
@@ -80,7 +81,7 @@ class Query:
 
     def entries(self) -> Iterator[Entry]:
         """The whole table, in its order. Raises as `find`, while it is read."""
-        for key, value in StoredTable(self._reader, self._state, self.where).items():
+        for key, value in TableReader(self._reader, self._state, self.where).items():
             yield Entry(key=key, value=value)
 
     def value(self) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cutpoint.catalog.points import manifest_of
-from cutpoint.errors import UsageError
+from cutpoint.errors import Damaged, UsageError
 from cutpoint.names import CutNumber, ProcessName
 from cutpoint.store.backend import Backend
 from cutpoint.store.heads import StoredState
@@ -38,8 +38,13 @@ class PointReader:
                 raise UsageError(
                     f"recovery point {self.cut} has no part of {process}; nothing was read; it has {known}"
                 )
-            pack = self.entries[process].packs[-1]
-            self._parts[process] = open_part(self._backend, pack, sealing=self._sealing)
+            packs = self.entries[process].packs
+            if not packs:
+                raise Damaged(
+                    f"the manifest of recovery point {self.cut} names no pack of {process}; nothing was read; "
+                    "take another recovery point"
+                )
+            self._parts[process] = open_part(self._backend, packs[-1], sealing=self._sealing)
         return self._parts[process]
 
     def state(self, process: ProcessName, name: str) -> StoredState:

@@ -1,6 +1,6 @@
 """Plain values as JSON and back, without loss: what JSON lacks is an object with one ``$`` member.
 
-What JSON has is itself: ``None``, booleans, integers (of up to 4096 bits), finite floats, text, lists, and dicts
+What JSON has is itself: ``None``, booleans, integers of up to 64 bits, finite floats, text, lists, and dicts
 whose keys are texts. The rest:
 
 ====================================  =======================================================
@@ -35,9 +35,7 @@ from cutpoint.state.plain import DEPTH_MAX, NotPlain, encode_plain
 from cutpoint.wire.checks import one_line
 
 SIGN = "$"
-INTEGER_BITS_MAX = 4096
-"""The longest integer that is written in decimal digits; Python itself refuses to read much longer ones."""
-
+_INTEGER_MIN, _INTEGER_MAX = -(2**63), 2**64 - 1
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _SECOND = datetime.timedelta(seconds=1)
 _AS_IT_IS = (type(None), bool, str)
@@ -88,7 +86,7 @@ def _shown(value: Any, depth: int) -> Any:
     if depth > DEPTH_MAX:
         raise NotPlain(f"it is nested more than {DEPTH_MAX} deep")
     if kind is int:
-        return value if value.bit_length() <= INTEGER_BITS_MAX else {"$integer": hex(value)}
+        return value if _INTEGER_MIN <= value <= _INTEGER_MAX else {"$integer": hex(value)}
     if kind is float:
         return value if math.isfinite(value) else {"$float": repr(value)}
     if kind is list:

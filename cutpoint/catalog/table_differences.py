@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cutpoint.catalog.shown import shown
-from cutpoint.catalog.tables import StoredTable
+from cutpoint.catalog.tables import TableReader
 from cutpoint.store.chunks import Run
 
 PASS_RAW_BYTES = 64 * 1024 * 1024
@@ -57,7 +57,7 @@ class TableDifference:
 
 
 def compare_tables(
-    before: StoredTable, after: StoredTable, *, limit: int, pass_raw_bytes: int = PASS_RAW_BYTES
+    before: TableReader, after: TableReader, *, limit: int, pass_raw_bytes: int = PASS_RAW_BYTES
 ) -> TableDifference:
     """Compare two tables; at most ``limit`` keys are named. Raises `Damaged`, `ObjectMissing`."""
     shared = _shared(before.runs, after.runs)
@@ -96,12 +96,12 @@ def _whose_turn(number: int, passes: int) -> Callable[[Any], bool]:
     return (lambda _key: True) if passes == 1 else (lambda key: hash(key) % passes == number)
 
 
-def _keys(table: StoredTable, runs: Sequence[Run], mine: Callable[[Any], bool]) -> dict[Any, None]:
+def _keys(table: TableReader, runs: Sequence[Run], mine: Callable[[Any], bool]) -> dict[Any, None]:
     """The keys that these runs set or remove, in a fixed order."""
     return {key: None for batch in table.batches(runs) for key in (*batch.gone, *batch.keys) if mine(key)}
 
 
-def _values(table: StoredTable, keys: dict[Any, None]) -> dict[Any, Any]:
+def _values(table: TableReader, keys: dict[Any, None]) -> dict[Any, Any]:
     """The table's values of these keys, `ABSENT` where it has none; read from the newest end until all are known."""
     values: dict[Any, Any] = {}
     for run in reversed(table.runs):

@@ -7,12 +7,12 @@ say the same.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from cutpoint.errors import Damaged, UsageError
-from cutpoint.state.formats import Format, format_named
+from cutpoint.state import Batch, Format, decode_batches, format_named
 from cutpoint.store.chunks import Run
 from cutpoint.store.heads import TABLE, StoredState
 from cutpoint.store.reader import PartReader
@@ -23,19 +23,8 @@ CONTENT_BYTES_MAX = 128 * 1024 * 1024
 _ENCODED_ONE_WAY = (str, bytes)
 """Types whose values equal nothing of another type, so that equal keys have equal bytes. (``1 == 1.0 == True``.)"""
 
-_LENGTH_BYTES = 4
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Batch:
-    """Some changes in order: ``gone`` are removed, then each of ``keys`` gets the value at its place in ``values``."""
-
-    gone: Sequence[Any]
-    keys: Sequence[Any]
-    values: Sequence[Any]
-
-
-class StoredTable:
+class TableReader:
     """One table of one part. Nothing is read before it is asked for; all calls block."""
 
     def __init__(self, reader: PartReader, state: StoredState, where: str) -> None:
@@ -52,17 +41,21 @@ class StoredTable:
 
         ``about``: leave out batches that say nothing of any of these keys, where that can be seen without decoding.
         """
-        signs = self._signs(about)
+        format_ = self._passing_over(about)
         for run in runs:
-            for encoded in _encoded_batches(self._reader.chunks(run), self.where):
-                if not signs or any(sign in encoded for sign in signs):
-                    yield _batch(self.format.decode(encoded, self.where), self.where)
+            for batch in decode_batches(format_, self._reader.chunks(run), self.where):
+                _check_keys(batch, self.where)
+                yield batch
 
-    def _signs(self, keys: Sequence[Any]) -> tuple[bytes, ...]:
-        """Bytes of which one is in every batch that says something of these keys; none if nothing is known."""
-        if any(type(key) not in _ENCODED_ONE_WAY for key in keys):
-            return ()
-        return tuple(self.format.encode(key, self.where) for key in keys)
+    def _passing_over(self, about: Sequence[Any]) -> Format:
+        """The format, which decodes a batch as empty if none of these keys can be in it."""
+        if not about or any(type(key) not in _ENCODED_ONE_WAY for key in about):
+            return self.format
+        signs = [self.format.encode(key, self.where) for key in about]
+        decode = self.format.from_bytes
+        return dataclasses.replace(
+            self.format, from_bytes=lambda data: decode(data) if any(sign in data for sign in signs) else [[], [], []]
+        )
 
     def items(self) -> Iterator[tuple[Any, Any]]:
         """Every key with its value, in the table's order. Only what the deltas changed is in memory at once."""
@@ -97,34 +90,11 @@ def content_of(reader: PartReader, state: StoredState, where: str) -> Any:
     return format_.decode(reader.content(state.runs, bytes_max=CONTENT_BYTES_MAX), where)
 
 
-def _encoded_batches(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:
-    """The batches of these chunks, not decoded. What waits is never longer than one batch and one chunk."""
-    rest = b""
-    for chunk in chunks:
-        data = rest + chunk if rest else chunk
-        at = 0
-        while len(data) - at >= _LENGTH_BYTES:
-            end = at + _LENGTH_BYTES + int.from_bytes(data[at : at + _LENGTH_BYTES], "big")
-            if end > len(data):
-                break
-            yield data[at + _LENGTH_BYTES : end]
-            at = end
-        rest = data[at:]
-    if rest:
-        raise _strange(where)
-
-
-def _batch(content: Any, where: str) -> Batch:
-    match content:
-        case [list() as gone, list() as keys, list() as values] if len(keys) == len(values):
-            try:
-                for _ in map(hash, (*gone, *keys)):
-                    pass
-            except TypeError:
-                raise _strange(where) from None
-            return Batch(gone=gone, keys=keys, values=values)
-    raise _strange(where)
-
-
-def _strange(where: str) -> Damaged:
-    return Damaged(f"{where} is not what a table stores; nothing was changed; take another recovery point")
+def _check_keys(batch: Batch, where: str) -> None:
+    try:
+        for _ in map(hash, (*batch.gone, *batch.keys)):
+            pass
+    except TypeError as error:
+        raise Damaged(
+            f"{where} holds a key that can be none: {error}; nothing was changed; take another recovery point"
+        ) from error

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from cutpoint.store.keys import KeyRing
 
 MANIFEST_VERSION = 1
-MANIFEST_BYTES_MAX = 64 * 1024 * 1024
+MANIFEST_BYTES_MAX = 16 * 1024 * 1024
 """The longest manifest that is written or read, in bytes."""
+
+MANIFEST_VALUES_MAX = 1_500_000
+"""The most values in a manifest, an array or object counting as three: what they take in memory stays bounded."""
 
 _PREFIX = "manifests/"
 _NUMBER_DIGITS = 12
@@ -112,6 +115,8 @@ def encode_manifest(manifest: Manifest, keys: KeyRing | None = None) -> bytes:
     data = close_document(body, _PURPOSE, keys)
     if len(data) > MANIFEST_BYTES_MAX:
         raise UsageError(f"{where} has {len(data)} bytes, {MANIFEST_BYTES_MAX} are allowed; nothing was written")
+    if complaint := _check_values(body):
+        raise UsageError(f"{where} cannot be published: {complaint}; nothing was written")
     return data
 
 
@@ -121,6 +126,8 @@ def decode_manifest(data: bytes, *, name: str = "the manifest", keys: KeyRing | 
     With ``keys`` that verify, a manifest that none of them has signed is `NotAuthentic`.
     """
     body = open_document(data, _PURPOSE, keys, name=name)
+    if complaint := _check_values(body):
+        raise Damaged(f"{name} is not a manifest: {complaint}; recover to another recovery point")
     try:
         version = msgspec.json.decode(body, type=_Header).format
         if version != MANIFEST_VERSION:
@@ -185,6 +192,12 @@ def _says_the_same(present: bytes, manifest: Manifest, keys: KeyRing | None) -> 
         return open_document(present, _PURPOSE, keys, name="the manifest") == write_body(manifest)
     except Damaged:
         return False
+
+
+def _check_values(body: bytes) -> str:
+    """Complain of a body that would become far more in memory than it is; at most what is in it is counted."""
+    values = body.count(b",") + 3 * (body.count(b"[") + body.count(b"{"))
+    return f"it has {values} values, {MANIFEST_VALUES_MAX} are allowed" if values > MANIFEST_VALUES_MAX else ""
 
 
 def _check(manifest: Manifest) -> str:

@@ -28,14 +28,14 @@ class Diagnosis:
 RANGE_NOT_SATISFIABLE: Final = 416
 
 _LATER = "try again later"
+_MAKE = "make the bucket, or correct the URL"
 _STATUS = re.compile(r"status code: (\d{3})|\(code: (\d{3})\)")
 _CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
 _TRANSPORT = re.compile(r"\bkind: (Connect|Timeout|Request|Interrupted)\b")
-_CREDENTIALS = re.compile(
-    r"169\.254\.\d+\.\d+|token request|metadata\.google|https://sts\.|\bcredential", re.IGNORECASE
-)
+_CREDENTIALS = re.compile(r"169\.254\.\d+\.\d+|token request|metadata\.google|https://sts\.|/latest/(api|meta-data)/")
 _MAY_SUCCEED_LATER: Final = frozenset((408, 425, 429, 500, 502, 503, 504, 509, 529))
 _CODES_OF_LATER: Final = frozenset(("RequestTimeout", "ConditionalRequestConflict", "OperationAborted", "SlowDown"))
+_BEYOND_THE_END: Final = "Wanted range starting at"
 _NO_BUCKET: Final = frozenset(("NoSuchBucket", "ContainerNotFound"))
 _CODE_OF_EXISTS: Final = "BlobAlreadyExists"
 
@@ -65,8 +65,11 @@ def diagnose(error: Exception) -> Diagnosis:
         return _of_credentials(status)
     if status is not None:
         return replace(_of_status(status, code), status=status)
+    if _BEYOND_THE_END in said:
+        status, words = RANGE_NOT_SATISFIABLE, "it is shorter than what was asked for"
+        return Diagnosis(kind="never", words=words, remedy="verify the store", status=status)
     if isinstance(error, FileNotFoundError):
-        return Diagnosis(kind="missing", words="there is no such object", remedy=_LATER)
+        return Diagnosis(kind="missing", words="there is no such object", remedy=_MAKE)
     return _of_transport(text)
 
 
@@ -93,11 +96,11 @@ def _of_credentials(status: int | None) -> Diagnosis:
 def _of_status(status: int, code: str) -> Diagnosis:
     words = f"the store answered {status}{f' {code}' if code else ''}"
     if code in _NO_BUCKET:
-        return Diagnosis(kind="never", words=words, remedy="make the bucket, or correct the URL")
+        return Diagnosis(kind="never", words=words, remedy=_MAKE)
     if status == 412 or (status == 409 and code == _CODE_OF_EXISTS):
         return Diagnosis(kind="exists", words=words, remedy="read it")
     if status == 404:
-        return Diagnosis(kind="missing", words=words, remedy=_LATER)
+        return Diagnosis(kind="missing", words=words, remedy=_MAKE)
     # Another conflict is between requests that run at once, and says nothing about what will be there afterwards.
     if status in _MAY_SUCCEED_LATER or status == 409 or code in _CODES_OF_LATER:
         return Diagnosis(kind="later", words=words, remedy=_LATER)

@@ -72,9 +72,7 @@ class ObjectBackend:
         `StoreUnavailable` leaves open whether it was written, or will yet be; then read it back.
         """
         check_name(name)
-        outcome = f"object {name} was not written to {self.url}, as far as is known"
-        with self._explained(name, outcome, "nothing half-written is visible"):
-            self._put(name, data)
+        self._put(name, data, f"object {name} was not written to {self.url}, as far as is known")
 
     def read(self, name: str, *, bytes_max: int | None = None) -> bytes:
         """Read a whole object. Raises `ObjectMissing`; `StoreError` if it is longer than ``bytes_max``."""
@@ -138,8 +136,7 @@ class ObjectBackend:
         """
         aside = f"{ASIDE}/check-{secrets.token_hex(16)}"
         try:
-            with self._explained(aside, f"the store {self.url} cannot be used"):
-                self._put(aside, CHECKED_BYTES)
+            self._put(aside, CHECKED_BYTES, f"the store {self.url} cannot be used")
             try:
                 self._check_kept(aside)
             finally:
@@ -150,8 +147,7 @@ class ObjectBackend:
     def _check_kept(self, aside: str) -> None:
         """Raise `StoreError` unless what was just written at ``aside`` is kept as it must be."""
         try:
-            with self._explained(aside, f"the store {self.url} cannot be used"):
-                self._put(aside, CHECKED_BYTES[::-1])
+            self._put(aside, CHECKED_BYTES[::-1], f"the store {self.url} cannot be used")
         except ObjectExists:
             pass
         else:
@@ -166,8 +162,9 @@ class ObjectBackend:
                 "nothing of yours was lost; take a store that is consistent and answers requests for ranges"
             )
 
-    def _put(self, name: str, data: bytes) -> None:
-        obstore.put(self._store, name, data, mode="create", use_multipart=False)
+    def _put(self, name: str, data: bytes, failure: str) -> None:
+        with self._explained("", failure, "nothing half-written is visible", taken=name):
+            obstore.put(self._store, name, data, mode="create", use_multipart=False)
 
     def _range(self, name: str, start: int, length: int) -> bytes:
         """As many of the bytes as there are."""
@@ -188,8 +185,13 @@ class ObjectBackend:
             obstore.delete(self._store, name)
 
     @contextmanager
-    def _explained(self, name: str, outcome: str, losses: str = "nothing was lost") -> Iterator[None]:
-        """Turn the client's errors into ones that say what to do and hold no secret."""
+    def _explained(
+        self, wanted: str, outcome: str, losses: str = "nothing was lost", *, taken: str = ""
+    ) -> Iterator[None]:
+        """Turn the client's errors into ones that say what to do and hold no secret.
+
+        ``wanted``: the object that may be missing; ``taken``: the one whose name may be taken.
+        """
         _check_process()
         try:
             yield
@@ -197,10 +199,10 @@ class ObjectBackend:
             diagnosis = diagnose(error)
         else:
             return
-        if diagnosis.kind == "exists":
-            raise exists(self.url, name)
-        if diagnosis.kind == "missing":
-            raise missing(self.url, name)
+        if diagnosis.kind == "exists" and taken:
+            raise exists(self.url, taken)
+        if diagnosis.kind == "missing" and wanted:
+            raise missing(self.url, wanted)
         error_type = StoreUnavailable if diagnosis.kind == "later" else StoreError
         raise error_type(f"{outcome}: {diagnosis.words}; {losses}; {diagnosis.remedy}")
 

@@ -22,7 +22,7 @@ SCHEMES: Final = ("s3", "gs", "az")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,221}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 _OPTION = re.compile(r"[a-z_]{1,30}")
-_SECRET = re.compile(r"key|secret|token|password|passwd|credential|sig\b|sas\b|auth", re.IGNORECASE)
+_SECRET = re.compile(r"key|secret|token|password|passwd|credential|sig\b|sas\b|auth|[@?]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)

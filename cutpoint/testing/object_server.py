@@ -47,6 +47,7 @@ class ObjectServer(LoopbackServer):
         self.bucket = bucket
         ports = iter(free_ports(2 * len(_SERVICES)))
         self._ports = {service: (next(ports), next(ports)) for service in _SERVICES}
+        self._mark = f"mark-{secrets.token_hex(10)}"  # a bucket that no other server has
         self._user = secrets.token_hex(10)
         self._secret = secrets.token_hex(20)
 
@@ -78,8 +79,9 @@ class ObjectServer(LoopbackServer):
         return f"s3://{self.bucket}{f'/{prefix}' if prefix else ''}?{query}"
 
     def healthy(self) -> bool:
-        """Whether the bucket is there and S3 requests are answered."""
-        return self._status("filer", f"/buckets/{self.bucket}/") == 200 and self._status("s3", "/healthz") == 200
+        """Whether the bucket is there and S3 requests are answered, by this server and none that has its ports."""
+        buckets = all(self._status("filer", f"/buckets/{bucket}/") == 200 for bucket in (self.bucket, self._mark))
+        return buckets and self._status("s3", "/healthz") == 200
 
     def kill(self) -> None:
         """``kill -9``. Harmless if it does not run."""
@@ -100,7 +102,7 @@ class ObjectServer(LoopbackServer):
             "dir": str(self.data_directory),
             "ip": HOST,
             "ip.bind": HOST,
-            "bucket": self.bucket,
+            "bucket": f"{self.bucket},{self._mark}",
             "s3.config": str(users),
             "s3.port.iceberg": "0",
             "s3.port.lance": "0",

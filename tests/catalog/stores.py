@@ -12,6 +12,7 @@ from cutpoint.names import CutNumber, Incarnation, Life, ProcessName
 from cutpoint.protocol.certificate import Certificate
 from cutpoint.protocol.consistency import certify, recheck
 from cutpoint.protocol.messages import PartSummary, SessionRecord
+from cutpoint.state import Batch, encode_batch, format_named
 from cutpoint.state.plain import encode_plain
 from cutpoint.store.backend import Backend
 from cutpoint.store.heads import TABLE, KnownPart
@@ -36,9 +37,9 @@ def apply(model: dict[Any, Any], changes: Changes) -> None:
 
 
 def encoded(gone: Sequence[Any], pairs: Sequence[tuple[Any, Any]]) -> bytes:
-    """One batch with its length in front."""
-    batch = encode_plain([list(gone), [key for key, _ in pairs], [value for _, value in pairs]])
-    return len(batch).to_bytes(4, "big") + batch
+    """One batch, as an agent writes it."""
+    batch = Batch(list(gone), [key for key, _ in pairs], [value for _, value in pairs])
+    return encode_batch(format_named("msgpack"), batch, "stock")
 
 
 def recheck_certificate(manifest: Manifest, summaries: tuple[PartSummary, ...]) -> tuple[str, ...]:

@@ -84,3 +84,16 @@ def test_a_part_that_cannot_be_read_is_told_with_the_reason() -> None:
     assert ledger.complaint == ""
     assert f"object {pack} is not in memory:unnamed" in till.complaint
     assert till.states == ()
+
+
+def test_manifests_that_were_listed_before_are_not_read_again_and_marks_are() -> None:
+    backend = MemoryBackend()
+    small_shop(backend)
+    before = {point.cut: point for point in list_points(backend)}
+    overwrite(backend, manifest_name(CutNumber(2)), b"")
+    add_mark(backend, CutNumber(2), "pin", by="ada", at=AT)
+    add_mark(backend, CutNumber(3), "pin", by="ada", at=AT)
+    backend.delete(manifest_name(CutNumber(3)))
+    one, two = list_points(backend, known=before)
+    assert one == before[CutNumber(1)]
+    assert (two.damaged, two.pinned, two.bytes) == ("", True, before[CutNumber(2)].bytes)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cutpoint.catalog.reading import PointReader
 from cutpoint.catalog.table_differences import ABSENT, compare_tables
-from cutpoint.catalog.tables import StoredTable
+from cutpoint.catalog.tables import TableReader
 from cutpoint.names import CutNumber, ProcessName
 from cutpoint.state.plain import encode_plain
 from cutpoint.store.memory import MemoryBackend
@@ -18,9 +18,9 @@ from tests.state.test_plain import same
 TILL = ProcessName("till")
 
 
-def table(shop: Shop, cut: int) -> StoredTable:
+def table(shop: Shop, cut: int) -> TableReader:
     point = PointReader(shop.backend, CutNumber(cut))
-    return StoredTable(point.part(TILL), point.state(TILL, "stock"), "till/stock")
+    return TableReader(point.part(TILL), point.state(TILL, "stock"), "till/stock")
 
 
 def changes_of(before: dict[Any, Any], after: dict[Any, Any]) -> dict[Any, tuple[str, Any, Any]]:

@@ -79,9 +79,7 @@ def test_a_sound_part_that_says_something_else_than_was_reported_is_one_complain
         ),
     ):
         assert check_parts(backend, "shop", (changed, till)) == (told,)
-    assert check_parts(backend, "bank", (ledger,)) == (
-        "ledger: its part was recorded in computation 'shop', this is 'bank'",
-    )
+    assert check_parts(backend, "bank", (ledger,)) == ("ledger: its part is of computation 'shop', this is 'bank'",)
 
 
 def _other_cut(manifest: Manifest) -> dict[str, object]:

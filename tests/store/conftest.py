@@ -1,4 +1,4 @@
-"""A real S3 server for all tests of stores, started once a process; and what a client of it needs in its environment."""
+"""A real S3 server for all tests of stores, started once a process, and what its clients need in their environment."""
 
 from __future__ import annotations
 

@@ -13,14 +13,24 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from cutpoint.errors import StoreError
 from cutpoint.names import BEGINNING, CutNumber, Incarnation, Life, ProcessName
 from cutpoint.protocol.messages import PartSummary
 from cutpoint.store.backend import Backend
 from cutpoint.store.chunks import Run
+from cutpoint.store.collection_plan import ERA_SPAN
 from cutpoint.store.heads import KnownPart
 from cutpoint.store.identity import identify
 from cutpoint.store.keys import KeyRing
-from cutpoint.store.manifests import Manifest, ManifestPart, manifest_part, publish_manifest, read_manifest
+from cutpoint.store.manifests import (
+    Manifest,
+    ManifestPart,
+    manifest_name,
+    manifest_part,
+    publish_manifest,
+    read_manifest,
+)
+from cutpoint.store.memory import MemoryBackend
 from cutpoint.store.reader import PartReader, open_part
 from cutpoint.store.tiers import merge_due
 from cutpoint.store.writer import LooseRun, PartWriter, RunWriter
@@ -92,6 +102,8 @@ class History:
                 era=era,
                 base=service.known,
             )
+            if service.merged and any(pack.era < self.last - ERA_SPAN for pack in service.merged.packs):
+                service.merged = None  # too old to be named
             writer.begin_state("stock", "table", 1, "msgpack")
             _write_runs(writer, service)
             writer.end_state()
@@ -165,13 +177,27 @@ class History:
         backend = backend or self.backend
         wrong = []
         for cut, content in self.contents.items():
-            try:
-                manifest = read_manifest(backend, cut, self.keys)
-            except LookupError:
+            if backend.size(manifest_name(cut)) is None:
                 continue
-            if restored(backend, manifest) != content:
-                wrong.append(f"cut {cut} holds something else")
+            try:
+                if restored(backend, read_manifest(backend, cut, self.keys)) != content:
+                    wrong.append(f"cut {cut} holds something else")
+            except StoreError as error:
+                wrong.append(f"cut {cut}: {error}")
         return wrong
+
+
+def copy_of(backend: Backend) -> MemoryBackend:
+    """Another store with the same objects."""
+    copy = MemoryBackend("copy")
+    for name in backend.list(""):
+        copy.create(name, backend.read(name))
+    return copy
+
+
+def objects_of(backend: Backend) -> dict[str, bytes]:
+    """Everything that is in a store."""
+    return {name: backend.read(name) for name in backend.list("")}
 
 
 def restored(backend: Backend, manifest: Manifest) -> Content:

@@ -5,8 +5,13 @@ What a command needs beyond the command line itself is imported when it runs, so
 
 from __future__ import annotations
 
+from cutpoint_coordinator.commands.compare_points import diff
+from cutpoint_coordinator.commands.export_point import export
+from cutpoint_coordinator.commands.import_point import import_
 from cutpoint_coordinator.commands.list_points import points
 from cutpoint_coordinator.commands.manage_keys import keys
+from cutpoint_coordinator.commands.mark_point import label, pin, unlabel, unpin
+from cutpoint_coordinator.commands.query_point import query
 from cutpoint_coordinator.commands.recover_computation import recover
 from cutpoint_coordinator.commands.release_process import release
 from cutpoint_coordinator.commands.run_coordinator import coordinator
@@ -15,4 +20,22 @@ from cutpoint_coordinator.commands.show_topology import topology
 from cutpoint_coordinator.commands.take_cut import cut
 from cutpoint_coordinator.commands.verify_points import verify
 
-__all__ = ["coordinator", "cut", "keys", "points", "recover", "release", "show", "topology", "verify"]
+__all__ = [
+    "coordinator",
+    "cut",
+    "diff",
+    "export",
+    "import_",
+    "keys",
+    "label",
+    "pin",
+    "points",
+    "query",
+    "recover",
+    "release",
+    "show",
+    "topology",
+    "unlabel",
+    "unpin",
+    "verify",
+]

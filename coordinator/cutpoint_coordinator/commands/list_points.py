@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from cutpoint_coordinator.commands.options import ask, coordinator_option, json_option, store_option
+from cutpoint_coordinator.commands.options import ask, coordinator_option, json_option, keys_option, store_option
+
+if TYPE_CHECKING:
+    from cutpoint.store.keys import KeyRing
+    from cutpoint_coordinator.answers import PointAnswer
 
 
 @click.command()
 @store_option
 @coordinator_option
+@keys_option
 @json_option
-def points(store_url: str | None, coordinator_url: str, as_json: bool) -> None:
-    """List the recovery points."""
+def points(store_url: str | None, coordinator_url: str, keys: KeyRing | None, as_json: bool) -> None:
+    """List the recovery points: what each holds and costs, its labels, and whether it is pinned."""
     from cutpoint_coordinator.commands.printing import duration, print_json, print_line, print_table, size
 
     if store_url is not None:
         from cutpoint_coordinator.offline import list_points, open_store
 
-        answer = list_points(open_store(store_url))
+        answer = list_points(open_store(store_url), keys)
     else:
         answer = ask(coordinator_url, lambda client: client.points())
     if as_json:
@@ -26,9 +33,10 @@ def points(store_url: str | None, coordinator_url: str, as_json: bool) -> None:
     elif not answer.points:
         print_line("There are no recovery points yet; `cutpoint cut` takes one.")
     else:
+        columns = ("cut#", "created", "incarnation#", "parent#", "processes#", "in flight#", "size#", "fresh#")
         print_table(
             "Recovery points",
-            ("cut#", "created", "incarnation#", "parent#", "processes#", "in flight#", "size#", "took#", "stall#", ""),
+            (*columns, "took#", "stall#", "labels", ""),
             [
                 (
                     point.cut,
@@ -38,10 +46,18 @@ def points(store_url: str | None, coordinator_url: str, as_json: bool) -> None:
                     len(point.members),
                     point.in_flight,
                     size(point.bytes),
+                    size(point.fresh_bytes),
                     duration(point.duration_seconds),
                     duration(point.stall_seconds),
-                    f"damaged: {point.damaged}" if point.damaged else "",
+                    ", ".join(point.labels),
+                    _remarks(point),
                 )
                 for point in answer.points
             ],
         )
+
+
+def _remarks(point: PointAnswer) -> str:
+    remarks = ["pinned"] if point.pinned else []
+    remarks += [f"damaged: {point.damaged}"] if point.damaged else []
+    return "; ".join((*remarks, *point.complaints))

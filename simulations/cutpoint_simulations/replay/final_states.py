@@ -91,8 +91,11 @@ def _within(one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
     if not (isinstance(one, dict) and isinstance(other, dict)):
         yield "", one, other
         return
-    for key in sorted({**one, **other}, key=canonical):
-        mine, yours = one.get(key, _ABSENT), other.get(key, _ABSENT)
+    # Not by ==, for which an object of a class that each future has imported anew is another key.
+    ours, theirs = ({canonical(key): (key, item) for key, item in each.items()} for each in (one, other))
+    for place in sorted({**ours, **theirs}):
+        key = (ours.get(place) or theirs[place])[0]
+        mine, yours = (each[place][1] if place in each else _ABSENT for each in (ours, theirs))
         if canonical(mine) != canonical(yours):
             yield repr(key), mine, yours
 

@@ -83,6 +83,37 @@ def test_differences_are_told_by_process_state_and_key() -> None:
     ]
 
 
+def imported() -> type[Any]:
+    """A user's class, as each import of its module makes it."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Seat:
+        row: int
+
+        def __repr__(self) -> str:
+            return f"seat {self.row}"
+
+    return Seat
+
+
+def test_keys_of_a_class_that_was_imported_anew_are_the_same_keys() -> None:
+    before, anew = imported(), imported()
+    assert before(1) != anew(1)
+    first = {"shop": {"sold": {before(1): "anna", before(2): "bert"}}}
+    assert list(differences(first, {"shop": {"sold": {anew(2): "bert", anew(1): "anna"}}})) == []
+    assert list(differences(first, {"shop": {"sold": {anew(1): "anna", anew(2): "carl", anew(3): "dora"}}})) == [
+        Difference(process="shop", state="sold", key="seat 2", first="'bert'", second="'carl'"),
+        Difference(process="shop", state="sold", key="seat 3", first="nothing", second="'dora'"),
+    ]
+
+
+def test_keys_that_python_takes_for_equal_are_told_apart_as_their_bytes_are() -> None:
+    assert list(differences({"bank": {"paid": {1: "a"}}}, {"bank": {"paid": {True: "a"}}})) == [
+        Difference(process="bank", state="paid", key="1", first="'a'", second="nothing"),
+        Difference(process="bank", state="paid", key="True", first="nothing", second="'a'"),
+    ]
+
+
 @pytest.mark.parametrize("other", [{}, {"bank": {}}, {"bank": {"count": 2}}, {"shop": {"count": 1}}])
 def test_another_end_has_another_digest(other: dict[str, dict[str, Any]]) -> None:
     states = {"bank": {"count": 1}}
