@@ -87,7 +87,6 @@ class Driver:
             keys=keys,
             done=self._part_done,
             spawn=self.background.spawn,
-            warn=log.warning,
         )
         self._complaints = Complaints(name)
         self.exit: Callable[[int], None] = os._exit

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -34,10 +35,12 @@ from cutpoint.store import (
     read_manifest,
 )
 from cutpoint_agents.merging import Merger, rewritten
-from cutpoint_agents.settings import Settings
+from cutpoint_agents.settings import LOG_NAME, Settings
 from cutpoint_agents.slices import Pace, in_slices
 from cutpoint_agents.stored_states import stored_states
 from cutpoint_agents.writing import Writing
+
+log = logging.getLogger(LOG_NAME)
 
 FROZEN_ENTRIES = 100_000
 """From so many restored entries on, the garbage collector is told to leave them alone."""
@@ -71,7 +74,6 @@ class Parts:
         keys: KeyRing | None,
         done: Callable[[Event], None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-        warn: Callable[[str], None],
     ) -> None:
         self._process = process
         self._name = name
@@ -84,7 +86,6 @@ class Parts:
         self._computation = ""
         self._done = done
         self._spawn = spawn
-        self._warn = warn
         self._backends: dict[str, Backend] = {}
         self._writing: Writing | None = None
         self._task: asyncio.Task[None] | None = None
@@ -203,7 +204,7 @@ class Parts:
         return Pace(entries=self._settings.slice_entries, rest=rest)
 
     def _not_merged(self, error: Exception) -> None:
-        self._warn(f"runs of a table were not merged: {error}; nothing is lost, it is tried again after the next cut")
+        log.warning("runs of a table were not merged: %s; nothing is lost, it is tried again after the next cut", error)
 
     # -------------------------------------------------------------------------------------------------- restoring
 

@@ -36,7 +36,8 @@ async def test_a_cut_is_published_with_what_was_in_flight(serve: Serve, agents: 
     assert (answer.cut, answer.state, answer.point and answer.point.in_flight) == (1, "published", 2)
     assert answer.point is not None
     assert answer.point.members == ("ledger", "till")
-    assert (await client.points()).points == (answer.point,)
+    (listed,) = (await client.points()).points
+    assert (listed.cut, listed.manifest, listed.in_flight) == (1, answer.point.manifest, 2)
     assert await client.cut_state(1) == answer
     detail = await client.point(1)
     assert detail.point == answer.point

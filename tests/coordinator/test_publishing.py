@@ -75,8 +75,10 @@ def test_a_sound_part_that_says_something_else_than_was_reported_is_one_complain
         (replace(ledger, life=Life("y")), "ledger: its part has another life than it reported"),
         (
             replace(ledger, object=till.object, bytes=till.bytes),
-            "ledger: its part has another process than it reported",
+            "ledger: its part has another object, bytes than it reported",
         ),
+        (replace(ledger, packs=till.packs), "ledger: its part has another process, object, packs than it reported"),
+        (replace(ledger, packs=()), "ledger: its part names no packs"),
     ):
         assert check_parts(backend, "shop", (changed, till)) == (told,)
     assert check_parts(backend, "bank", (ledger,)) == ("ledger: its part is of computation 'shop', this is 'bank'",)
