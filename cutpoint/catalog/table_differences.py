@@ -14,14 +14,20 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, Literal
 
 from cutpoint.catalog.shown import shown
 from cutpoint.catalog.tables import TableReader
+from cutpoint.state import Format
 from cutpoint.store.chunks import Run
 
 PASS_RAW_BYTES = 64 * 1024 * 1024
 """How much of what differs is looked at in one pass, in bytes as they were encoded."""
+
+COMPARED_TOGETHER = 256
+"""How many values are compared at a time; most of them are the same."""
 
 Change = Literal["added", "removed", "changed"]
 
@@ -70,9 +76,9 @@ def compare_tables(
     counts: dict[Change, int] = {"added": 0, "removed": 0, "changed": 0}
     first: list[KeyChange] = []
     for number in range(passes):
-        mine = _whose_turn(number, passes)
+        mine = None if passes == 1 else partial(_is_mine, number, passes)
         keys = _keys(before, differing[0], mine) | _keys(after, differing[1], mine)
-        for change in _changes(keys, _values(before, keys), _values(after, keys), before.format.encode):
+        for change in _changes(keys, _values(before, keys), _values(after, keys), before.format):
             counts[change.change] += 1
             first.append(change)
             if len(first) >= 2 * limit + 1000:
@@ -92,13 +98,17 @@ def _shared(before: Sequence[Run], after: Sequence[Run]) -> frozenset[tuple[byte
     return both if one == other else frozenset()
 
 
-def _whose_turn(number: int, passes: int) -> Callable[[Any], bool]:
-    return (lambda _key: True) if passes == 1 else (lambda key: hash(key) % passes == number)
+def _is_mine(number: int, passes: int, key: Any) -> bool:
+    return hash(key) % passes == number
 
 
-def _keys(table: TableReader, runs: Sequence[Run], mine: Callable[[Any], bool]) -> dict[Any, None]:
-    """The keys that these runs set or remove, in a fixed order."""
-    return {key: None for batch in table.batches(runs) for key in (*batch.gone, *batch.keys) if mine(key)}
+def _keys(table: TableReader, runs: Sequence[Run], mine: Callable[[Any], bool] | None) -> dict[Any, None]:
+    """The keys that these runs set or remove, in a fixed order; only those of this pass."""
+    keys: dict[Any, None] = {}
+    for batch in table.batches(runs):
+        for some in (batch.gone, batch.keys):
+            keys.update(dict.fromkeys(filter(mine, some) if mine is not None else some))
+    return keys
 
 
 def _values(table: TableReader, keys: dict[Any, None]) -> dict[Any, Any]:
@@ -109,29 +119,36 @@ def _values(table: TableReader, keys: dict[Any, None]) -> dict[Any, Any]:
             break
         newer: dict[Any, Any] = {}
         for batch in table.batches((run,)):
-            newer.update((key, ABSENT) for key in batch.gone if key in keys and key not in values)
-            pairs = zip(batch.keys, batch.values, strict=True)
-            newer.update((key, value) for key, value in pairs if key in keys and key not in values)
-        values.update(newer)
+            newer.update({key: ABSENT for key in batch.gone if key in keys})
+            newer.update({key: v for key, v in zip(batch.keys, batch.values, strict=True) if key in keys})
+        values = {**newer, **values}
     return values
 
 
 def _changes(
-    keys: dict[Any, None],
-    before: dict[Any, Any],
-    after: dict[Any, Any],
-    encode: Callable[[object, str], bytes],
+    keys: dict[Any, None], before: dict[Any, Any], after: dict[Any, Any], format_: Format
 ) -> Iterator[KeyChange]:
-    for key in keys:
-        old, new = before.get(key, ABSENT), after.get(key, ABSENT)
-        if old is ABSENT and new is ABSENT:
-            continue
-        change: Change = "changed"
-        if old is ABSENT or new is ABSENT:
-            change = "added" if old is ABSENT else "removed"
-        elif encode(old, "a value") == encode(new, "a value"):
-            continue
-        yield KeyChange(key=key, change=change, before=old, after=new)
+    remaining = iter(keys)
+    while some := list(islice(remaining, COMPARED_TOGETHER)):
+        entries = [(key, before.get(key, ABSENT), after.get(key, ABSENT)) for key in some]
+        for key, old, new in _differing(entries, format_):
+            change: Change = "added" if old is ABSENT else "removed" if new is ABSENT else "changed"
+            yield KeyChange(key=key, change=change, before=old, after=new)
+
+
+def _differing(entries: list[tuple[Any, Any, Any]], format_: Format) -> Iterator[tuple[Any, Any, Any]]:
+    """Those of keys, old and new values that differ; found by halving what is not the same as a whole."""
+    pairs = [(old, new) for _, old, new in entries if not old is new is ABSENT]
+    whole = all(old is not ABSENT and new is not ABSENT for old, new in pairs)
+    columns = ([old for old, _ in pairs], [new for _, new in pairs])
+    if whole and len({format_.encode_columns([column], "a value") for column in columns}) == 1:
+        return
+    if len(entries) == 1:
+        yield entries[0]
+        return
+    half = len(entries) // 2
+    yield from _differing(entries[:half], format_)
+    yield from _differing(entries[half:], format_)
 
 
 def _order(change: KeyChange) -> tuple[int, Any]:

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from cutpoint.errors import ConfigurationError, UsageError
+from cutpoint.errors import ConfigurationError, StoreError, UsageError
 from cutpoint.names import BEGINNING, CutNumber
 from cutpoint.store.backend import Backend
 from cutpoint.store.collection_plan import GOING, CollectionPlan, ObjectFate, Other, judge, plan_collection
 from cutpoint.store.identity import STORE_NAME
-from cutpoint.store.manifests import list_manifests, manifest_name
+from cutpoint.store.manifests import list_manifests, manifest_name, read_manifest
 from cutpoint.store.marks import PREFIX as MARKS
 from cutpoint.store.marks import PointMarks, add_mark, condemn, mark_of, read_marks
 from cutpoint.store.pacing import Pace
@@ -35,6 +35,19 @@ if TYPE_CHECKING:
 
 Forget = Callable[[CutNumber], bool]
 """Makes the registry forget a recovery point for good, before its manifest goes; false if it must stay after all."""
+
+
+def without_registry(backend: Backend, keys: KeyRing | None = None) -> dict[CutNumber, str]:
+    """What must stay where nobody asks a registry: the point before the last one, for `Collector.protected`.
+
+    A coordinator that vanished while it published may have left a manifest that its registry does not know.
+    """
+    cuts = list_manifests(backend)
+    try:
+        parent = read_manifest(backend, cuts[-1], keys).parent if cuts else BEGINNING
+    except StoreError:
+        return {}  # it is kept, and so is the last that can be read
+    return {parent: "without its registry nobody knows whether the last one counts"} if parent else {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,7 +39,7 @@ from cutpoint.store.marks import PREFIX as MARKS
 from cutpoint.store.pacing import Pace
 from cutpoint.store.packs import create_pack, read_pack
 from cutpoint.store.replica import COPYING, adopt, copying_name
-from cutpoint.store.survey import number_of, packs_of
+from cutpoint.store.survey import number_of, packs_of, unnamed_packs
 
 if TYPE_CHECKING:
     from cutpoint.store.keys import KeyRing
@@ -169,6 +169,9 @@ class Replicator:
                 continue
             except Damaged as error:
                 complaints.append(f"recovery point {cut} was not copied: {error}")
+                continue
+            if complaint := unnamed_packs(manifest):
+                complaints.append(f"recovery point {cut} was not copied: its manifest {complaint}")
             else:
                 points[cut] = _Point(manifest=manifest, document=document)
         return points, complaints

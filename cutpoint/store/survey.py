@@ -112,13 +112,15 @@ def survey(
 
 
 def _read(read: Callable[[], Manifest]) -> Manifest | str | None:
-    """What ``read`` gives, why it cannot be read, or ``None`` if it is gone."""
+    """What ``read`` gives, why it cannot be used, or ``None`` if it is gone."""
     try:
-        return read()
+        manifest = read()
     except ObjectMissing:
         return None
     except StoreError as error:
         return str(error)
+    complaint = unnamed_packs(manifest)
+    return f"the manifest of cut {manifest.cut} {complaint}" if complaint else manifest
 
 
 def _read_copy(backend: Backend, name: str, keys: KeyRing | None) -> Manifest:
@@ -174,6 +176,14 @@ def needed_by(manifests: Iterable[Manifest]) -> dict[str, Need]:
 def packs_of(manifest: Manifest) -> dict[str, int]:
     """The packs that a manifest names, each with its length in bytes."""
     return {pack.name(): pack.bytes for part in manifest.parts for pack in part.packs}
+
+
+def unnamed_packs(manifest: Manifest) -> str:
+    """Complain of a manifest that does not name the packs of all its parts, so that nobody knows what it needs."""
+    for part in manifest.parts:
+        if not part.packs or part.packs[-1].digest != part.object:
+            return f"does not name the packs of {part.process}"
+    return ""
 
 
 def _point(cut: CutNumber, manifest: Manifest, marks: PointMarks | None) -> Point:

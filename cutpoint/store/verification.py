@@ -32,7 +32,7 @@ from cutpoint.store.manifests import (
     read_manifest,
 )
 from cutpoint.store.reader import open_part
-from cutpoint.store.survey import packs_of
+from cutpoint.store.survey import packs_of, unnamed_packs
 
 if TYPE_CHECKING:
     from cutpoint.store.keys import KeyRing
@@ -169,11 +169,13 @@ class Verifier:
     def _manifest(self, cut: CutNumber) -> Manifest | Spoiled:
         self._check_stop()
         try:
-            return read_manifest(self.backend, cut, self.keys)
+            manifest = read_manifest(self.backend, cut, self.keys)
         except ObjectMissing:
             return Spoiled(name=manifest_name(cut), what="is missing")
         except StoreError as error:
             return Spoiled(name=manifest_name(cut), what=f"cannot be used: {error}")
+        complaint = unnamed_packs(manifest)
+        return Spoiled(name=manifest_name(cut), what=complaint) if complaint else manifest
 
     def _check_presence(self, manifests: Iterable[Manifest]) -> dict[Pack, str]:
         """What is wrong with the objects that ``manifests`` name, as far as a listing tells."""

@@ -16,6 +16,7 @@ from cutpoint.store import (
     DirectoryBackend,
     Manifest,
     MemoryBackend,
+    digest_of,
     list_manifests,
     manifest_name,
     publish_manifest,
@@ -23,12 +24,13 @@ from cutpoint.store import (
 )
 from cutpoint.store.heads import summarise
 from cutpoint.store.keys import KeyRing
+from cutpoint.store.replicate import Replicator
 from cutpoint.store.survey import needed_by
 from cutpoint.store.verification import Progress, Stopped, Verification, Verifier
 
 from .histories import History, copy_of
 from .part_samples import small_part
-from .test_collect import lived
+from .test_collect import collector, lived
 
 ONE = CutNumber(1)
 
@@ -198,6 +200,31 @@ def test_a_pack_that_is_no_part_spoils_only_the_point_that_takes_it_for_one() ->
     found = Verifier(backend=backend).full()
     assert found.damaged == (two,)
     assert found.good == (1,)
+
+
+def test_a_manifest_that_does_not_name_its_packs_is_damaged_and_nothing_of_it_is_lost() -> None:
+    backend = MemoryBackend()
+    history = History(backend, services=1)
+    for _ in range(12):
+        history.change(3)
+        history.cut()
+    manifest = read_manifest(backend, ONE)
+    (part,) = manifest.parts
+    for strange in (
+        msgspec.structs.replace(part, packs=()),
+        msgspec.structs.replace(part, object=digest_of(b"something else")),
+    ):
+        backend.delete(manifest_name(ONE))
+        publish_manifest(backend, msgspec.structs.replace(manifest, parts=(strange,)))
+        for found in (Verifier(backend=backend).full(), Verifier(backend=backend).quick()):
+            assert found.objects == {manifest_name(ONE): ("does not name the packs of service-0", (1,))}
+        collector(backend, "last 1").run()
+        assert list_manifests(backend)[0] == 1
+        replica = MemoryBackend("replica")
+        done = Replicator(source=backend, replica=replica).round()
+        assert done.complaints == (
+            "recovery point 1 was not copied: its manifest does not name the packs of service-0",
+        )
 
 
 def test_the_certificate_is_computed_again_from_what_the_parts_say(history: History) -> None:

@@ -5,6 +5,7 @@ What a command needs beyond the command line itself is imported when it runs, so
 
 from __future__ import annotations
 
+from cutpoint_coordinator.commands.collect_points import collect
 from cutpoint_coordinator.commands.compare_points import diff
 from cutpoint_coordinator.commands.export_point import export
 from cutpoint_coordinator.commands.import_point import import_
@@ -14,6 +15,7 @@ from cutpoint_coordinator.commands.mark_point import label, pin, unlabel, unpin
 from cutpoint_coordinator.commands.query_point import query
 from cutpoint_coordinator.commands.recover_computation import recover
 from cutpoint_coordinator.commands.release_process import release
+from cutpoint_coordinator.commands.replicate_store import replicate
 from cutpoint_coordinator.commands.run_coordinator import coordinator
 from cutpoint_coordinator.commands.show_point import show
 from cutpoint_coordinator.commands.show_topology import topology
@@ -21,6 +23,7 @@ from cutpoint_coordinator.commands.take_cut import cut
 from cutpoint_coordinator.commands.verify_points import verify
 
 __all__ = [
+    "collect",
     "coordinator",
     "cut",
     "diff",
@@ -33,6 +36,7 @@ __all__ = [
     "query",
     "recover",
     "release",
+    "replicate",
     "show",
     "topology",
     "unlabel",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -79,20 +77,14 @@ def _mark(
     from cutpoint.store.marks import add_mark
     from cutpoint_coordinator.commands.printing import print_json, print_line
     from cutpoint_coordinator.commands.stores import chosen_store
+    from cutpoint_coordinator.commands.users import this_user
 
     backend = chosen_store(store_url, coordinator_url)
     holds = add_mark(
-        backend, CutNumber(number), event, by=by or _this_user(), at=datetime.now(UTC), label=label, keys=keys
+        backend, CutNumber(number), event, by=by or this_user(), at=datetime.now(UTC), label=label, keys=keys
     )
     if as_json:
         print_json(MarksAnswer(cut=number, labels=holds.labels, pinned=holds.pinned))
     else:
         labels = ", ".join(holds.labels) or "no label"
         print_line(f"recovery point {number}: {labels}, {'pinned' if holds.pinned else 'not pinned'}")
-
-
-def _this_user() -> str:
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (OSError, KeyError):
-        return socket.gethostname() or "unknown"

@@ -13,8 +13,10 @@ import pytest
 
 from cutpoint.command import main
 from cutpoint_simulations.commands.simulate import BANK
+from cutpoint_simulations.loop.substitution import SUBSTITUTED
 from tests.docs.documented import ROOT
 
+RERUNS = 100
 SERVICES = "tests.simulations.runs.services"
 CARELESS = ("--app", f"{SERVICES}:careless", "--until", "1")
 
@@ -41,12 +43,25 @@ def elsewhere(hash_seed: str, *arguments: str) -> str:
     return done.stdout
 
 
-def test_the_hash_of_a_seed_is_the_same_in_every_process(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_seed_has_a_hash_of_its_own_and_the_same_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("--seed", "5", "--seeds", "3", "--json")
     assert simulate(*arguments) == 0
     here = capsys.readouterr().out
     assert len({report["hash"] for report in reports(here)}) == 3
-    assert {elsewhere(hash_seed, *arguments) for hash_seed in ("0", "1", "random")} == {here}
+    assert elsewhere("random", *arguments) == here
+
+
+def test_a_seed_has_the_same_hash_a_hundred_times_and_in_every_process(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--seed", "4", "--until", "0.5", "--json")
+    with SUBSTITUTED:
+        assert {simulate(*arguments) for _ in range(RERUNS)} == {0}
+    printed = capsys.readouterr().out.splitlines(keepends=True)
+    assert len(printed) == RERUNS
+    (always,) = {*printed}
+    (report,) = reports(always)
+    assert report["counts"]["faults"] == {"drop": 1}
+    assert report["counts"]["published"] >= 2
+    assert {elsewhere(hash_seed, *arguments) for hash_seed in ("0", "1", "2", "random")} == {always}
 
 
 def test_json_is_one_object_a_run(capsys: pytest.CaptureFixture[str]) -> None:
