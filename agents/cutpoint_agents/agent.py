@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
@@ -24,6 +25,7 @@ from cutpoint.protocol.events import CoordinatorSaid, LeaveRequested
 from cutpoint.protocol.messages import Admit
 from cutpoint.protocol.process import Statistics as ProcessStatistics
 from cutpoint.state import Derived, Hooks, Migrations, States, Table, Value
+from cutpoint.store import KeyRing, loaded_keys
 from cutpoint_agents.aiohttp_websocket import Dialling, WrappedClient, WrappedServer, Wrapping, install, wrap
 from cutpoint_agents.chance import AnyRandom, entropy
 from cutpoint_agents.clock import Clock
@@ -69,8 +71,10 @@ class Agent:
     ``coordinator``: the URL of one coordinator (``http://`` may be left out), or of all that there are; ``None``: no
     cuts are taken.
     ``rollback``: how a recovery resets this process: ``"in-place"``, or ``"restart"``: it exits with status 75 and its
-    supervisor starts it again. ``store``: where parts go, whatever the coordinator says. ``token`` is shown with each
-    connection, as ``Authorization: Bearer``. **The coordinator of this version does not check it**: it is for a proxy
+    supervisor starts it again. ``store``: where parts go, whatever the coordinator says. ``keys``: the keys, or the
+    file of the keys, that authenticate what is restored, and open it; states in a format that runs code need them.
+    ``token`` is shown with each connection, as ``Authorization: Bearer``. **The coordinator of this version does not
+    check it**: it is for a proxy
     in front of the coordinator that does, and protects nothing by itself. Raises `ConfigurationError` for an argument
     that cannot be meant.
     """
@@ -83,6 +87,7 @@ class Agent:
         rollback: Rollback = "in-place",
         window: int | None = None,
         store: str | None = None,
+        keys: KeyRing | str | os.PathLike[str] | None = None,
         token: str | None = None,
         settings: Settings | None = None,
         chance: AnyRandom | None = None,
@@ -109,6 +114,7 @@ class Agent:
             settings=settings,
             rollback=rollback,
             store=store,
+            keys=loaded_keys(keys),
             chance=self._chance,
         )
         self._surroundings = Surroundings(

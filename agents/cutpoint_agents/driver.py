@@ -23,6 +23,7 @@ from cutpoint.protocol import events as was
 from cutpoint.protocol.messages import HeldUp, Leave, ToCoordinator
 from cutpoint.protocol.process import Process
 from cutpoint.state import States
+from cutpoint.store import KeyRing
 from cutpoint_agents.activity import Activity
 from cutpoint_agents.background import Background
 from cutpoint_agents.complaints import Complaints
@@ -52,6 +53,7 @@ class Driver:
         settings: Settings,
         rollback: Rollback,
         store: str | None,
+        keys: KeyRing | None,
         chance: random.Random,
     ) -> None:
         self.name = name
@@ -80,7 +82,9 @@ class Driver:
             name=name,
             life=life,
             states=states,
+            settings=settings,
             store=store,
+            keys=keys,
             done=self._part_done,
             spawn=self.background.spawn,
         )
@@ -158,7 +162,7 @@ class Driver:
             reason = f"messages on {channel} wait for the Hello of its other end; the next cut will do"
             self.step(was.PersistFailed(cut=effect.cut, reason=reason))
             return
-        self.parts.record(effect.cut)
+        self.parts.record(effect.cut, effect.base)
 
     def _keep_capture(self, effect: ask.KeepCapture) -> None:
         self.parts.keep(effect.cut)

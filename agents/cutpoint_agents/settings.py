@@ -36,6 +36,9 @@ class Settings:
     ``stop_seconds``: how long tasks may take to end before a rollback gives the process up.
     ``redial_first_seconds``, ``redial_most_seconds``: the pause between two attempts to connect again.
     ``report_seconds``: how often a start that waits says what it waits for.
+    ``slice_entries``: how many entries of tables are encoded for a cut at most before the service's own work goes on.
+    ``cut_changes_max``: how many changes of tables are kept apart while a cut is being written; a cut that has not
+    been written by then is abandoned.
     """
 
     window_messages: int = 256
@@ -53,6 +56,8 @@ class Settings:
     connect_seconds: float = 5.0
     heartbeat_seconds: float = 5.0
     report_seconds: float = 5.0
+    slice_entries: int = 2048
+    cut_changes_max: int = 4_000_000
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -163,8 +163,9 @@ class Api:
     async def _point(self, request: web.Request) -> web.Response:
         number = number_in_path(request)
         point = views.point(self._driver().core, number)
-        manifest = await asyncio.to_thread(read_manifest, self._service.backend, number)
-        detail = await asyncio.to_thread(detail_of, self._service.backend, number)
+        service = self._service
+        manifest = await asyncio.to_thread(read_manifest, service.backend, number, service.keys)
+        detail = await asyncio.to_thread(detail_of, service.backend, number, service.keys)
         return answer(PointDetailAnswer(point=point, manifest=msgspec.to_builtins(manifest), detail=detail))
 
     async def _verify(self, request: web.Request) -> web.Response:
@@ -178,7 +179,7 @@ class Api:
             return answer(await self._read_back(numbers))
 
     async def _read_back(self, numbers: tuple[CutNumber, ...]) -> VerifyAnswer:
-        return await asyncio.to_thread(verify_points, self._service.backend, numbers, self._stop)
+        return await asyncio.to_thread(verify_points, self._service.backend, numbers, self._stop, self._service.keys)
 
     # ------------------------------------------------------------------------------------------------ recoveries
 
@@ -257,7 +258,7 @@ class Api:
             return None, None
         if self._last is None or self._last[0].cut != cut:
             try:
-                manifest = await asyncio.to_thread(read_manifest, self._service.backend, cut)
+                manifest = await asyncio.to_thread(read_manifest, self._service.backend, cut, self._service.keys)
                 self._last = manifest, certificate_of(manifest)
             except CutpointError as error:  # `verify` is for damage; the rest of the topology is worth seeing
                 self._service.notices.add("manifest unreadable", str(error), level=logging.WARNING)

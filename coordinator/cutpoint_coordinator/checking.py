@@ -1,14 +1,15 @@
 """Reading bytes back: before a cut is published, and whenever somebody wants to know whether they are still sound.
 
-A part counts as stored when its bytes have their digest and say exactly what the process reported of them. A
-recovery point counts as sound when moreover its certificate, computed again from the bytes alone, is the one that
-its manifest holds. Everything here blocks; call it on a thread. Nothing is written or repaired.
+A part counts as stored when everything that it wrote for this cut has its digest, everything else that it needs is
+there and may be named, and its head says exactly what the process reported. A recovery point counts as sound when
+moreover its certificate, computed again from the bytes alone, is the one that its manifest holds. Everything here
+blocks; call it on a thread. Nothing is written or repaired.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -17,41 +18,91 @@ from cutpoint.errors import CutpointError, Damaged
 from cutpoint.names import CutNumber
 from cutpoint.protocol.certificate import Certificate
 from cutpoint.protocol.consistency import recheck
-from cutpoint.protocol.messages import PartSummary
-from cutpoint.store import Backend, Manifest, Part, PointReport, VerifyReport, part_name, read_part, summarise, verify
+from cutpoint.protocol.messages import PackRef, PartSummary
+from cutpoint.store import (
+    ERA_SPAN,
+    Backend,
+    KeyRing,
+    Manifest,
+    Verifier,
+    open_part,
+    read_manifest,
+    read_pack,
+    summarise,
+)
 from cutpoint_coordinator.answers import VerifiedPoint, VerifyAnswer
 
 READERS = 4
 """How many parts of one cut are read back at the same time."""
 
 
-class Stopped(CutpointError):
-    """The verification was called off."""
+def check_parts(
+    backend: Backend, computation: str, parts: tuple[PartSummary, ...], keys: KeyRing | None = None
+) -> tuple[str, ...]:
+    """Read back what was written for every part, and set it against its summary; one complaint for each that differs.
 
-
-def check_parts(backend: Backend, computation: str, parts: tuple[PartSummary, ...]) -> tuple[str, ...]:
-    """Read every part back and set it against its summary; one complaint for each that is not what was reported."""
+    Of what a part shares with the recovery point that it builds on, it is checked that this recovery point names it
+    and that it is there: its bytes were read back when they were written.
+    """
     if not parts:
         return ()
+    named = _Named(backend)
     with ThreadPoolExecutor(min(READERS, len(parts)), thread_name_prefix="cutpoint-check") as readers:
-        complaints = readers.map(lambda summary: _check_part(backend, computation, summary), parts)
+        complaints = readers.map(lambda summary: _check_part(backend, computation, summary, named, keys), parts)
         return tuple(complaint for complaint in complaints if complaint)
 
 
-def _check_part(backend: Backend, computation: str, summary: PartSummary) -> str:
-    name = part_name(summary.object)
+class _Named:
+    """The packs that a recovery point names for each process. Each manifest is read once."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._lock = threading.Lock()
+        self._known: dict[CutNumber, Mapping[str, frozenset[PackRef]]] = {}
+
+    def by(self, cut: CutNumber, process: str) -> frozenset[PackRef]:
+        """The packs that the manifest of ``cut`` names for ``process``. Raises `StoreError`."""
+        with self._lock:
+            if cut not in self._known:
+                manifest = read_manifest(self._backend, cut)
+                self._known[cut] = {part.process: frozenset(part.packs) for part in manifest.parts}
+            return self._known[cut].get(process, frozenset())
+
+
+def _check_part(backend: Backend, computation: str, summary: PartSummary, named: _Named, keys: KeyRing | None) -> str:
+    sealing = keys.sealing if keys is not None else None
     try:
-        if (bytes_found := backend.size(name)) not in (None, summary.bytes):
-            return f"{summary.process}: object {name} is {bytes_found} bytes long, it reported {summary.bytes}"
-        part = read_part(backend, summary.object)
+        if complaint := _check_packs(backend, summary, named):
+            return f"{summary.process}: {complaint}"
+        part = open_part(backend, summary.packs[-1], sealing=sealing).part
     except CutpointError as error:
         return f"{summary.process}: {error}"
-    if part.computation != computation:
-        return f"{summary.process}: its part was recorded in computation {part.computation!r}, this is {computation!r}"
-    found = summarise(part, summary.object, summary.bytes, summary.stall_seconds)
+    if part.head.computation != computation:
+        return f"{summary.process}: its part is of computation {part.head.computation!r}, this is {computation!r}"
+    found = summarise(part, summary.stall_seconds)
     differing = [name for name in summary.__struct_fields__ if getattr(found, name) != getattr(summary, name)]
     if differing:
         return f"{summary.process}: its part has another {', '.join(differing)} than it reported"
+    return ""
+
+
+def _check_packs(backend: Backend, summary: PartSummary, named: _Named) -> str:
+    """Complain of a pack that is not sound, or that may be deleted while it is needed (decision 0012)."""
+    if not summary.packs:
+        return "its part names no packs"
+    shared = named.by(summary.base, summary.process) if summary.base else frozenset()
+    for pack in summary.packs[:-1]:
+        if pack in shared:
+            if (length := backend.size(pack.name())) != pack.bytes:
+                there = "is missing" if length is None else f"is {length} bytes long, {pack.bytes} were written"
+                return f"object {pack.name()} {there}; the next cut is written in full"
+        elif pack.era + ERA_SPAN < summary.cut or pack.era >= summary.cut:
+            return (
+                f"object {pack.name()} may not be named by cut {summary.cut}: recovery point {summary.base} does not "
+                "name it, and it was not written for this cut"
+            )
+        else:
+            read_pack(backend, pack)
     return ""
 
 
@@ -65,21 +116,7 @@ def certificate_of(manifest: Manifest) -> Certificate:
         ) from error
 
 
-def recheck_manifest(manifest: Manifest, parts: tuple[Part, ...]) -> tuple[str, ...]:
-    """Compute the certificate again from the parts; complain where it is not the one in the manifest."""
-    entries = {entry.process: entry for entry in manifest.parts}
-    return recheck_summaries(
-        manifest,
-        tuple(
-            summarise(
-                part, entries[part.process].object, entries[part.process].bytes, entries[part.process].stall_seconds
-            )
-            for part in parts
-        ),
-    )
-
-
-def recheck_summaries(manifest: Manifest, summaries: tuple[PartSummary, ...]) -> tuple[str, ...]:
+def recheck_manifest(manifest: Manifest, summaries: tuple[PartSummary, ...]) -> tuple[str, ...]:
     """Compute the certificate again from what the parts say; complain where it is not the one in the manifest."""
     certificate = certificate_of(manifest)
     if (certificate.computation, certificate.cut, certificate.incarnation) != (
@@ -91,25 +128,22 @@ def recheck_summaries(manifest: Manifest, summaries: tuple[PartSummary, ...]) ->
     return tuple(violation.complaint for violation in recheck(certificate, summaries))
 
 
-def verify_points(backend: Backend, cuts: Iterable[CutNumber], stop: threading.Event | None = None) -> VerifyAnswer:
-    """Read these recovery points back, every byte. Raises `Stopped` between two of them once ``stop`` is set."""
-
-    def progress(_: PointReport) -> None:
-        if stop is not None and stop.is_set():
-            raise Stopped("the verification was called off; nothing was changed; ask again")
-
-    return _answer(verify(backend, cuts, recheck_manifest, progress))
-
-
-def _answer(report: VerifyReport) -> VerifyAnswer:
+def verify_points(
+    backend: Backend, cuts: Iterable[CutNumber], stop: threading.Event | None = None, keys: KeyRing | None = None
+) -> VerifyAnswer:
+    """Read these recovery points back, every byte. Raises `Stopped` once ``stop`` is set."""
+    verifier = Verifier(
+        backend=backend, keys=keys, recheck=recheck_manifest, stop=stop.is_set if stop is not None else lambda: False
+    )
+    verification = verifier.full(cuts)
     points = tuple(
         VerifiedPoint(
             cut=point.cut,
             sound=point.good,
-            parts=point.parts,
-            bytes_read=point.bytes_read,
-            complaints=point.complaints,
+            parts=point.objects - 1,
+            bytes_read=point.bytes,
+            complaints=tuple(f"object {each.name} in {backend.url} {each.what}" for each in point.spoiled),
         )
-        for point in report.points
+        for point in verification.points
     )
     return VerifyAnswer(sound=all(point.sound for point in points), points=points)

@@ -25,7 +25,7 @@ from cutpoint.protocol.coordination import Coordination
 from cutpoint.protocol.ledger import from_records
 from cutpoint.protocol.messages import Join, ToCoordinator
 from cutpoint.registry import Conflict, Leadership, Registry, Transaction
-from cutpoint.store import Backend
+from cutpoint.store import Backend, KeyRing
 from cutpoint_coordinator.checking import check_parts
 from cutpoint_coordinator.links import Link
 from cutpoint_coordinator.notices import Notices
@@ -64,6 +64,7 @@ class Driver:
         backend: Backend,
         settings: Settings,
         notices: Notices,
+        keys: KeyRing | None = None,
     ) -> None:
         self.core = core
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -71,6 +72,7 @@ class Driver:
         self._registry = registry
         self._leadership = leadership
         self._backend = backend
+        self._keys = keys
         self._settings = settings
         self._notices = notices
         self._links: dict[int, Link] = {}
@@ -260,13 +262,13 @@ class Driver:
 
     async def _check_parts(self, effect: ask.CheckParts) -> None:
         computation = self._settings.computation
-        complaints = await asyncio.to_thread(check_parts, self._backend, computation, effect.parts)
+        complaints = await asyncio.to_thread(check_parts, self._backend, computation, effect.parts, self._keys)
         self.step(was.PartsChecked(now=self._now(), cut=effect.cut, complaints=complaints))
 
     async def _write_manifest(self, effect: ask.WriteManifest) -> None:
         cut = effect.point.cut
         try:
-            written = await asyncio.to_thread(write_manifest, self._backend, effect)
+            written = await asyncio.to_thread(write_manifest, self._backend, effect, self._keys)
         except CutpointError as error:
             self.step(was.ManifestFailed(now=self._now(), cut=cut, reason=str(error)))
             return
@@ -279,7 +281,7 @@ class Driver:
     async def _find_manifest(self, effect: ask.FindManifest) -> None:
         while True:
             try:
-                point = await asyncio.to_thread(find_point, self._backend, effect.cut)
+                point = await asyncio.to_thread(find_point, self._backend, effect.cut, self._keys)
             except Damaged as error:
                 self._notices.add("manifest damaged", str(error), level=logging.WARNING)
                 point = None

@@ -16,11 +16,11 @@ from cutpoint.catalog import points
 from cutpoint.catalog.details import detail_point
 from cutpoint.errors import ConfigurationError
 from cutpoint.names import CutNumber
-from cutpoint.store import Backend, list_manifests, open_backend, read_manifest
+from cutpoint.store import Backend, list_manifests, open_backend
 from cutpoint_coordinator.answers import PointDetailAnswer, PointsAnswer, VerifyAnswer
 from cutpoint_coordinator.catalogued import answer_of
 from cutpoint_coordinator.checking import verify_points
-from cutpoint_coordinator.publishing import point_of
+from cutpoint_coordinator.publishing import read_stored
 
 if TYPE_CHECKING:
     from cutpoint.store.keys import KeyRing
@@ -44,17 +44,17 @@ def show_point(backend: Backend, cut: int, keys: KeyRing | None = None) -> Point
     """One recovery point in full. Raises `StoreError`."""
     number = CutNumber(cut)
     detail = detail_point(backend, number, keys)
-    manifest = read_manifest(backend, number, keys)
-    answer = msgspec.structs.replace(answer_of(detail.point), manifest=point_of(manifest).manifest)
-    return PointDetailAnswer(point=answer, manifest=msgspec.to_builtins(manifest), detail=detail)
+    stored = read_stored(backend, number, keys)
+    answer = msgspec.structs.replace(answer_of(detail.point), manifest=stored.point.manifest)
+    return PointDetailAnswer(point=answer, manifest=msgspec.to_builtins(stored.manifest), detail=detail)
 
 
-def verify_store(backend: Backend, cut: int | None) -> VerifyAnswer:
+def verify_store(backend: Backend, cut: int | None, keys: KeyRing | None = None) -> VerifyAnswer:
     """Read one recovery point back, or all; every byte. Raises `StoreError` if there is no such manifest."""
     if cut is None:
-        return verify_points(backend, list_manifests(backend))
+        return verify_points(backend, list_manifests(backend), keys=keys)
     _check_known(backend, cut)
-    return verify_points(backend, (CutNumber(cut),))
+    return verify_points(backend, (CutNumber(cut),), keys=keys)
 
 
 def _check_known(backend: Backend, cut: int) -> None:

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from cutpoint.errors import ConfigurationError
 from cutpoint.registry import Registry
-from cutpoint.store import Backend, open_backend
+from cutpoint.store import Backend, KeyRing, loaded_keys, open_backend
 from cutpoint_coordinator.registry import open_registry
 from cutpoint_coordinator.settings import Address, Settings
 
@@ -31,10 +31,12 @@ class Opened:
     url: str
     registry: Registry
     backend: Backend
+    keys: KeyRing | None = None
 
 
 async def open_all(settings: Settings) -> Opened:
     """Bind the address, open the store and the registry. Raises `CutpointError`; then nothing is left open."""
+    keys = _keys(settings.keys)
     backend = open_backend(settings.store)
     listener = await bind(settings.listen)
     try:
@@ -59,7 +61,20 @@ async def open_all(settings: Settings) -> Opened:
     except BaseException:
         listener.close()
         raise
-    return Opened(listener=listener, url=_reached_at(settings.listen, listener), registry=registry, backend=backend)
+    return Opened(
+        listener=listener, url=_reached_at(settings.listen, listener), registry=registry, backend=backend, keys=keys
+    )
+
+
+def _keys(path: str | None) -> KeyRing | None:
+    """The keys in the file at ``path``. Raises `ConfigurationError` if they cannot sign: a leader has to."""
+    keys = loaded_keys(path)
+    if keys is not None and keys.trusted and not keys.signing:
+        raise ConfigurationError(
+            f"the keys in {path} only verify, and a coordinator signs what it publishes; nothing was started; "
+            "give it the file that `cutpoint keys generate` made, and the public part to the services"
+        )
+    return keys
 
 
 async def bind(address: Address) -> socket.socket:

@@ -13,11 +13,22 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from cutpoint.errors import ObjectMissing
+from cutpoint.errors import Damaged, ObjectMissing
 from cutpoint.names import CutNumber
 from cutpoint.protocol.coordinator_effects import WriteManifest
 from cutpoint.protocol.ledger import RecoveryPoint
-from cutpoint.store import Backend, Manifest, encode_manifest, manifest_part, publish_manifest, read_manifest
+from cutpoint.store import (
+    MANIFEST_BYTES_MAX,
+    Backend,
+    KeyRing,
+    Manifest,
+    decode_manifest,
+    encode_manifest,
+    manifest_digest,
+    manifest_name,
+    manifest_part,
+    publish_manifest,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,26 +59,47 @@ def manifest_of(effect: WriteManifest, created: str) -> Manifest:
     )
 
 
-def write_manifest(backend: Backend, effect: WriteManifest) -> Written:
-    """Write the manifest durably and once. Raises `StoreError`; `ObjectExists` if the number was used before."""
+def write_manifest(backend: Backend, effect: WriteManifest, keys: KeyRing | None = None) -> Written:
+    """Write the manifest durably and once, signed if there are ``keys``.
+
+    Raises `StoreError`; `ObjectExists` if the number was used before.
+    """
     created = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
     manifest = manifest_of(effect, created)
-    digest = publish_manifest(backend, manifest)
-    return Written(digest=digest, bytes=len(encode_manifest(manifest)), created=created)
+    digest, length = publish_manifest(backend, manifest, keys)
+    return Written(digest=digest, bytes=length, created=created)
 
 
-def find_point(backend: Backend, cut: CutNumber) -> RecoveryPoint | None:
+def find_point(backend: Backend, cut: CutNumber, keys: KeyRing | None = None) -> RecoveryPoint | None:
     """What the store's manifest of ``cut`` says of it; None if there is none. Raises `StoreError`."""
     try:
-        manifest = read_manifest(backend, cut)
+        return read_stored(backend, cut, keys).point
     except ObjectMissing:
         return None
-    return point_of(manifest)
 
 
-def point_of(manifest: Manifest) -> RecoveryPoint:
-    """The recovery point that a manifest tells of."""
-    body = encode_manifest(manifest)
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Stored:
+    """A manifest as it was found, and the recovery point that it tells of."""
+
+    manifest: Manifest
+    point: RecoveryPoint
+
+
+def read_stored(backend: Backend, cut: CutNumber, keys: KeyRing | None = None) -> Stored:
+    """Read the manifest of ``cut``. Raises `ObjectMissing`, `Damaged`, and `NotAuthentic` with ``keys`` that verify."""
+    name = manifest_name(cut)
+    where = f"object {name} in {backend.url}"
+    data = backend.read(name, bytes_max=MANIFEST_BYTES_MAX)
+    manifest = decode_manifest(data, name=where, keys=keys)
+    if manifest.cut != cut:
+        raise Damaged(f"{where} is the manifest of cut {manifest.cut}; recover to another recovery point")
+    return Stored(manifest=manifest, point=point_of(manifest, data))
+
+
+def point_of(manifest: Manifest, data: bytes | None = None) -> RecoveryPoint:
+    """The recovery point that a manifest tells of. ``data``: the manifest's bytes; None: as they are without keys."""
+    data = encode_manifest(manifest) if data is None else data
     return RecoveryPoint(
         cut=manifest.cut,
         incarnation=manifest.incarnation,
@@ -75,9 +107,9 @@ def point_of(manifest: Manifest) -> RecoveryPoint:
         members={part.process: part.object for part in manifest.parts},
         left=manifest.left,
         in_flight=sum(part.in_flight_messages for part in manifest.parts),
-        bytes=sum(part.bytes for part in manifest.parts) + len(body),
+        bytes=sum(part.bytes for part in manifest.parts) + len(data),
         duration_seconds=manifest.duration_seconds,
         stall_seconds=max((part.stall_seconds for part in manifest.parts), default=0.0),
-        manifest=body[-len("sha256:") - 65 : -1].decode(),
+        manifest=manifest_digest(data),
         created=manifest.created,
     )

@@ -46,6 +46,7 @@ class Service:
         self.url = opened.url
         self.backend = opened.backend
         self.registry = opened.registry
+        self.keys = opened.keys
         self.candidate = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.notices = Notices()
         self.driver: Driver | None = None
@@ -151,6 +152,7 @@ class Service:
                 backend=self.backend,
                 settings=self.settings,
                 notices=self.notices,
+                keys=self.keys,
             )
             try:
                 await driver.load()

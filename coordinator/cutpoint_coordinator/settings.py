@@ -42,7 +42,7 @@ class Address:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """One coordinator. All times in seconds.
+    """One coordinator. All times in seconds. ``keys``: the file of the keys that sign, verify and open.
 
     ``interval_seconds``: how long after a cut's end the next one begins; None: on demand only.
     ``deadline_seconds``: how long a cut may take before it is abandoned.
@@ -60,6 +60,7 @@ class Settings:
     store: str = DEFAULT_STORE
     listen: Address = Address(host="127.0.0.1", port=DEFAULT_PORT)
     computation: str = "default"
+    keys: str | None = None
     interval_seconds: float | None = None
     deadline_seconds: float = 30.0
     manual_recovery: bool = False

@@ -20,7 +20,7 @@ from cutpoint.store.manifests import ManifestPart, list_manifests, read_manifest
 from cutpoint.store.replicate import Round
 from cutpoint.store.verification import Verification, Verifier
 from cutpoint_coordinator.answers import VerifyAnswer
-from cutpoint_coordinator.checking import recheck_summaries, verify_points
+from cutpoint_coordinator.checking import recheck_manifest, verify_points
 
 if TYPE_CHECKING:
     from cutpoint.store.keys import KeyRing
@@ -78,7 +78,7 @@ def verify_store(
     verifier = Verifier(
         backend=backend,
         keys=keys,
-        recheck=recheck_summaries,
+        recheck=recheck_manifest,
         progress=lambda told: progress(told.bytes_done, told.bytes_total),
         stop=stop,
     )

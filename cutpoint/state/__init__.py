@@ -11,6 +11,7 @@ from cutpoint.state.capture import BATCH_ENTRIES, Batch, TableCapture
 from cutpoint.state.declared import Migrations, StoredLike, StoredTable
 from cutpoint.state.formats import FORMATS, Format, format_named
 from cutpoint.state.hooks import BuiltIn, Derived, Hooks
+from cutpoint.state.merging import Changes
 from cutpoint.state.recorded import CapturedState, CapturedTable, Recorded, RecordedState
 from cutpoint.state.states import Restoration, States
 from cutpoint.state.table import FOLD_ENTRIES, Table, TableStatistics
@@ -24,6 +25,7 @@ __all__ = [
     "BuiltIn",
     "CapturedState",
     "CapturedTable",
+    "Changes",
     "Derived",
     "Format",
     "Hooks",

@@ -197,6 +197,16 @@ class States:
             raise
         return Recorded(recorded)
 
+    @property
+    def entries(self) -> int:
+        """How many entries the tables have together."""
+        return sum(map(len, self._tables()))
+
+    @property
+    def changed(self) -> int:
+        """How many entries of tables have changed since they were recorded last."""
+        return sum(table.statistics().changed for table in self._tables())
+
     def fold(self, entries: int = FOLD_ENTRIES) -> bool:
         """Tidy up behind captures in a slice of at most ``entries`` of one table; whether something is left to do.
 

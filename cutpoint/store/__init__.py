@@ -1,20 +1,26 @@
-"""Recovery points as bytes: parts and manifests in a `Backend`, written once, checked whenever they are read.
+"""Recovery points as bytes: packs, manifests and marks in a `Backend`, written once, checked whenever they are read.
 
 ::
 
-    parts/3f/3f9c...e1               one process's contribution to one cut, named by its sha256
-    manifests/000000000012.json      what names the parts of cut 12, with the certificate; written once
+    packs/000000000011/3f9c...e1     chunks, and at the end of the last pack of a part its head; named by its sha256
+    manifests/000000000012.json      what names the parts of cut 12, with the certificate; written once, signed
+    marks/000000000012/000001.json   a label or a pin of recovery point 12
     tmp/                             what is being written (folders only)
 
-A store publishes nothing by itself: that a manifest is a recovery point is for the registry to say.
+docs/reference/store-format.md tells every byte of it. A store publishes nothing by itself: that a manifest is a
+recovery point is for the registry to say.
 """
 
 from __future__ import annotations
 
+from cutpoint.protocol.messages import PackRef
 from cutpoint.store.authentic import authentic_manifest, authentic_part
 from cutpoint.store.backend import Backend
+from cutpoint.store.chunks import ChunkRef, Run, RunKind
+from cutpoint.store.collection_plan import ERA_SPAN
 from cutpoint.store.digests import digest_of
 from cutpoint.store.directory import DirectoryBackend
+from cutpoint.store.heads import KnownPart, PartHead, StoredState, summarise
 from cutpoint.store.keys import KeyRing, loaded_keys
 from cutpoint.store.locate import open_backend
 from cutpoint.store.manifests import (
@@ -24,46 +30,62 @@ from cutpoint.store.manifests import (
     decode_manifest,
     encode_manifest,
     list_manifests,
+    manifest_digest,
     manifest_name,
     manifest_part,
     publish_manifest,
     read_manifest,
 )
 from cutpoint.store.memory import MemoryBackend
-from cutpoint.store.part_format import Part, StoredState, decode_part, encode_part
-from cutpoint.store.parts import PART_BYTES_MAX, part_name, read_part, summarise, write_part
-from cutpoint.store.verify import PointReport, VerifyReport, verify
+from cutpoint.store.packs import read_pack
+from cutpoint.store.reader import PartReader, open_part
+from cutpoint.store.tiers import Merge, anew, merge_due
+from cutpoint.store.verification import Verification, Verifier
+from cutpoint.store.whole import Part, WholeState, read_part
+from cutpoint.store.writer import LooseRun, PartWriter, RunWriter
 
 __all__ = [
+    "ERA_SPAN",
     "MANIFEST_BYTES_MAX",
-    "PART_BYTES_MAX",
     "Backend",
+    "ChunkRef",
     "DirectoryBackend",
     "KeyRing",
+    "KnownPart",
+    "LooseRun",
     "Manifest",
     "ManifestPart",
     "MemoryBackend",
+    "Merge",
+    "PackRef",
     "Part",
-    "PointReport",
+    "PartHead",
+    "PartReader",
+    "PartWriter",
+    "Run",
+    "RunKind",
+    "RunWriter",
     "StoredState",
-    "VerifyReport",
+    "Verification",
+    "Verifier",
+    "WholeState",
+    "anew",
     "authentic_manifest",
     "authentic_part",
     "decode_manifest",
-    "decode_part",
     "digest_of",
     "encode_manifest",
-    "encode_part",
     "list_manifests",
     "loaded_keys",
+    "manifest_digest",
     "manifest_name",
     "manifest_part",
+    "merge_due",
     "open_backend",
-    "part_name",
+    "open_part",
     "publish_manifest",
     "read_manifest",
+    "read_pack",
     "read_part",
     "summarise",
-    "verify",
-    "write_part",
 ]

@@ -143,8 +143,8 @@ def decode_manifest(data: bytes, *, name: str = "the manifest", keys: KeyRing | 
     return manifest
 
 
-def publish_manifest(backend: Backend, manifest: Manifest, keys: KeyRing | None = None) -> Digest:
-    """Write ``manifest`` durably and once, signed by ``keys``; the digest in the last line of what is there then.
+def publish_manifest(backend: Backend, manifest: Manifest, keys: KeyRing | None = None) -> tuple[Digest, int]:
+    """Write ``manifest`` durably and once, signed by ``keys``; the digest of what is there then, and its length.
 
     The very same one again succeeds, also if other keys have signed it that ``keys`` trust. Raises `ObjectExists` if
     another manifest of this cut is there, or one that is not authentic: then this cut must be abandoned.
@@ -160,6 +160,11 @@ def publish_manifest(backend: Backend, manifest: Manifest, keys: KeyRing | None 
                 "the number of this cut was used before: abandon it"
             ) from None
         data = present
+    return manifest_digest(data), len(data)
+
+
+def manifest_digest(data: bytes) -> Digest:
+    """The digest in the last line of a manifest's bytes."""
     return Digest(data[-DIGEST_LINE_BYTES:-1].decode())
 
 

@@ -33,6 +33,16 @@ class Merge:
     last: int
 
 
+SMALL_BYTES = 1024 * 1024
+"""A table that is no longer is written anew by a cut itself, not between cuts."""
+
+
+def anew(runs: Sequence[Run]) -> bool:
+    """Whether a cut had better write the whole table than its changes alone: it is small, and has changed a lot."""
+    changed = sum(run.raw_bytes for run in runs[1:])
+    return runs[0].raw_bytes <= SMALL_BYTES and changed >= BASE_SHARE * runs[0].raw_bytes
+
+
 def merge_due(runs: Sequence[Run]) -> Merge | None:
     """The merge that is worth its while now, if there is one. ``runs``: a table's, oldest first."""
     deltas = [run.raw_bytes for run in runs[1:]]

@@ -24,6 +24,7 @@ from cutpoint.protocol.messages import (
     ToAgent,
     ToCoordinator,
 )
+from cutpoint.store import Manifest, list_manifests, manifest_part, open_backend, publish_manifest
 from cutpoint.wire import decode_to_coordinator, encode_control
 from cutpoint_agents import Agent, Settings
 
@@ -146,13 +147,15 @@ def port_of(url: str) -> int:
     return int(url.split(":")[2].split("/")[0])
 
 
-def begin(cut: int, *members: str, incarnation: int = 1, deadline_seconds: float = 10.0) -> CoordinatorSaid:
+def begin(
+    cut: int, *members: str, base: int = 0, incarnation: int = 1, deadline_seconds: float = 10.0
+) -> CoordinatorSaid:
     """Begin, as the coordinator says it."""
     return CoordinatorSaid(
         message=Begin(
             incarnation=Incarnation(incarnation),
             cut=CutNumber(cut),
-            base=CutNumber(0),
+            base=CutNumber(base),
             members=tuple(ProcessName(m) for m in members),
             released=(),
             deadline_seconds=deadline_seconds,
@@ -171,6 +174,7 @@ class Coordinator:
         self.url = ""
         self.incarnation = 1
         self.cut = 0
+        self.base = 0
         self.admits = True
         self.releases = True
         self.heard: list[tuple[str, ToCoordinator]] = []
@@ -243,7 +247,9 @@ class Coordinator:
 
     async def begin(self, *members: str, deadline_seconds: float = 10.0) -> int:
         self.cut += 1
-        event = begin(self.cut, *members, incarnation=self.incarnation, deadline_seconds=deadline_seconds)
+        event = begin(
+            self.cut, *members, base=self.base, incarnation=self.incarnation, deadline_seconds=deadline_seconds
+        )
         await self.say_all(event.message)
         return self.cut
 
@@ -255,8 +261,28 @@ class Coordinator:
             return {w: s.summary for w, s in self.heard if isinstance(s, PartStored) and s.summary.cut == cut}
 
         await until(lambda: len(stored()) == len(members))
+        self.publish(stored())
         await self.say_all(Published(incarnation=Incarnation(self.incarnation), cut=CutNumber(cut)))
         return stored()
+
+    def publish(self, parts: dict[str, PartSummary]) -> None:
+        """Write the manifest of these parts, and let the next cut build on it."""
+        some = next(iter(parts.values()))
+        if some.cut in list_manifests(backend := open_backend(self.store)):
+            return
+        manifest = Manifest(
+            computation="test",
+            cut=some.cut,
+            incarnation=some.incarnation,
+            parent=CutNumber(self.base),
+            created="2026-11-23T12:00:00Z",
+            duration_seconds=0.0,
+            members=tuple(ProcessName(name) for name in parts),
+            parts=tuple(map(manifest_part, parts.values())),
+            certificate={},
+        )
+        publish_manifest(backend, manifest)
+        self.base = some.cut
 
     async def recover(self, parts: dict[str, PartSummary], *members: str) -> None:
         """Prepare all members from these parts; wait for Ready; Start."""
@@ -264,6 +290,9 @@ class Coordinator:
 
         self.incarnation += 1
         cut = max((part.cut for part in parts.values()), default=CutNumber(0))
+        if parts:
+            self.publish(parts)
+        self.base = cut
         for name in members:
             await self.say(
                 name,

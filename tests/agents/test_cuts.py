@@ -8,10 +8,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from cutpoint.names import FIRST_INCARNATION, CutNumber, Digest, ProcessName
+from cutpoint.names import FIRST_INCARNATION, CutNumber, ProcessName
 from cutpoint.protocol.consistency import Certificate, certify
 from cutpoint.protocol.messages import Abandon, CutRefused, InFlight, PartStored, PartSummary, SessionRecord
-from cutpoint.store import Part, open_backend, read_part
+from cutpoint.store import Part, open_backend
+from tests import parts
 from tests.agents.ledger import Till, Vault
 from tests.agents.rig import Coordinator, until
 
@@ -29,7 +30,7 @@ def proven(parts: dict[str, PartSummary]) -> Certificate:
 
 
 def stored(store: Path, summary: PartSummary) -> Part:
-    return read_part(open_backend(str(store)), Digest(summary.object))
+    return parts.stored(open_backend(str(store)), summary)
 
 
 async def test_every_cut_of_two_busy_services_is_consistent_and_adds_up(tmp_path: Path) -> None:
@@ -54,9 +55,7 @@ def check_money(till: Part, vault: Part) -> None:
     """What was sent is in the vault or under way; what was confirmed is at the till or under way."""
     import json
 
-    from cutpoint.state.plain import decode_plain
-
-    kept = {state.name: decode_plain(state.data) for state in (*till.states, *vault.states)}
+    kept = parts.states_of(till) | parts.states_of(vault)
     forth = [m.payload for part in (till, vault) for r in part.sessions for m in way(r, part, "till")]
     back = [m.payload for part in (till, vault) for r in part.sessions for m in way(r, part, "vault")]
     sent = sum(range(kept["sent"] + 1))

@@ -14,15 +14,15 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from cutpoint.names import Digest
 from cutpoint.protocol import effects as ask
 from cutpoint.protocol.consistency import Certificate, certify
 from cutpoint.protocol.messages import PartSummary, SessionRecord
-from cutpoint.state.plain import decode_plain
-from cutpoint.store import Part, open_backend, read_part
+from cutpoint.store import Part, open_backend
 from cutpoint_agents import Agent
 from cutpoint_agents.driver import Driver
 from tests.agents.rig import IMPATIENT, Coordinator, running, until
+from tests.parts import states_of
+from tests.parts import stored as read_back
 
 CUTS = 10
 MONEY = 1_000_000
@@ -101,12 +101,12 @@ def certificate_or_complaints(parts: dict[str, PartSummary]) -> object:
 
 
 def stored(store: Path, parts: dict[str, PartSummary]) -> list[Part]:
-    return [read_part(open_backend(str(store)), Digest(part.object)) for part in parts.values()]
+    return [read_back(open_backend(str(store)), part) for part in parts.values()]
 
 
 def balance(part: Part) -> int:
     """One purse, and the payments that this part holds as in-flight."""
-    purse: int = next(decode_plain(state.data) for state in part.states if state.name == "purse")
+    purse: int = states_of(part)["purse"]
     return purse + sum(in_flight(record) for record in part.sessions)
 
 

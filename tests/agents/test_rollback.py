@@ -183,7 +183,7 @@ async def test_a_part_that_is_missing_or_damaged_is_unfit_and_changes_nothing(tm
         await coordinator.say("vault", prepare(2, Digest("sha256:" + "0" * 64), tmp_path))
         await until(lambda: coordinator.heard_from("vault", Unfit))
         assert vault.sums["kept"] == 1
-        (object_file,) = (path for path in tmp_path.rglob("*") if path.is_file() and "parts" in path.parts)
+        (object_file,) = (path for path in tmp_path.rglob("*") if path.is_file() and "packs" in path.parts)
         object_file.chmod(0o644)
         object_file.write_bytes(object_file.read_bytes()[:-1])
         await coordinator.say("vault", prepare(3, parts["vault"].object, tmp_path))

@@ -17,14 +17,15 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from cutpoint.errors import StoreError
-from cutpoint.names import CutNumber, Digest, Life, ProcessName
+from cutpoint.names import CutNumber, Life, ProcessName
 from cutpoint.protocol import effects as ask
 from cutpoint.protocol import events as was
 from cutpoint.protocol.events import Connection
 from cutpoint.protocol.messages import Published, Rejected, SessionRecord, ToAgent
 from cutpoint.protocol.process import Process
-from cutpoint.store import Part, StoredState, open_backend, part_name, read_part, summarise, write_part
+from cutpoint.store import open_backend, read_manifest, read_part
 from cutpoint.wire import decode_to_agent, encode_control
+from tests.parts import Draft
 
 
 class Scripted:
@@ -167,21 +168,20 @@ class Scripted:
 
     def _persist(self, effect: ask.PersistPart) -> None:
         backend = open_backend(self._store)
-        part = Part(
+        draft = Draft(
             process=self.name,
             life=self.process.identity.life,
             incarnation=self.process.incarnation,
             cut=effect.cut,
             computation=self._computation,
+            values={"state": self._state},
             sessions=effect.sessions,
-            states=(StoredState(name="state", kind="value", version=1, format="msgpack", data=self._state),),
             boundary=effect.boundary,
         )
-        digest, size = write_part(backend, part)
+        summary = draft.write(backend, 0.001)
         if self.alter is not None:
-            path = Path(urlsplit(self._store).path) / part_name(digest)
+            path = Path(urlsplit(self._store).path) / summary.packs[-1].name()
             path.write_bytes(self.alter(path.read_bytes()))
-        summary = summarise(part, digest, size, 0.001)
         self.step(was.PartPersisted(cut=effect.cut, summary=summary))
 
     def _load(self, effect: ask.LoadPart) -> None:
@@ -190,7 +190,9 @@ class Scripted:
         sessions: tuple[SessionRecord, ...] = ()
         if prepare.object:
             try:
-                part = read_part(open_backend(prepare.store), Digest(prepare.object))
+                backend = open_backend(prepare.store)
+                entries = read_manifest(backend, prepare.cut).parts
+                part = read_part(backend, next(entry for entry in entries if entry.object == prepare.object))
             except StoreError as error:
                 self.step(was.PartUnfit(incarnation=prepare.incarnation, reason=str(error)))
                 return

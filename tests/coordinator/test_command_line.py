@@ -16,7 +16,7 @@ import pytest
 
 from cutpoint.names import CutNumber
 from cutpoint.protocol.messages import Abandon
-from cutpoint.store import list_manifests, open_backend, part_name
+from cutpoint.store import list_manifests, open_backend, read_manifest
 from cutpoint.testing.etcd_server import EtcdServer, free_ports
 from tests.coordinator.conftest import Agents
 from tests.coordinator.scripted import Scripted
@@ -179,13 +179,13 @@ async def test_the_commands_say_what_is_there_and_what_is_wrong(
 
     backend = open_backend(str(tmp_path / "cutpoint-data" / "store"))
     assert list_manifests(backend) == (1,)
-    part = json.loads((await run("show", "1", "--json", **url))[1])["manifest"]["parts"][0]["object"]
-    path = tmp_path / "cutpoint-data" / "store" / part_name(part)
+    pack = read_manifest(backend, CutNumber(1)).parts[0].packs[-1]
+    path = tmp_path / "cutpoint-data" / "store" / pack.name()
     path.write_bytes(b"")
     for where in ((), ("--store", "cutpoint-data/store")):
         status, out, err = await run("verify", "--json", *where, **url)
         assert (status, json.loads(out)["sound"]) == (1, False)
-        assert "1 recovery point of 1 cannot be restored; cut 1: ledger: object parts/" in told(err)
+        assert "1 recovery point of 1 cannot be restored; cut 1: object packs/" in told(err)
     assert coordinator.stop(signal.SIGINT) == 0
 
 

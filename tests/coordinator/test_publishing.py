@@ -10,28 +10,27 @@ from cutpoint.protocol.consistency import certify
 from cutpoint.protocol.coordinator_effects import WriteManifest
 from cutpoint.protocol.cut_records import draft
 from cutpoint.protocol.messages import PartSummary
-from cutpoint.store import Backend, Manifest, MemoryBackend, Part, StoredState, publish_manifest, summarise, write_part
+from cutpoint.store import Backend, Manifest, MemoryBackend, publish_manifest
 from cutpoint_coordinator.checking import certificate_of, check_parts, verify_points
 from cutpoint_coordinator.publishing import find_point, manifest_of, write_manifest
+from tests.parts import Draft
 
 CUT = CutNumber(3)
 
 
-def part(process: str, data: bytes = b"\xc0", computation: str = "shop") -> Part:
-    return Part(
+def part(process: str, data: bytes = b"\xc0", computation: str = "shop") -> Draft:
+    return Draft(
         process=ProcessName(process),
-        life=Life("x"),
         incarnation=Incarnation(2),
         cut=CUT,
         computation=computation,
-        sessions=(),
-        states=(StoredState(name="v", kind="value", version=1, format="msgpack", data=data),),
+        values={"v": data},
         boundary=("browser",),
     )
 
 
-def stored(backend: Backend, *parts: Part) -> tuple[PartSummary, ...]:
-    return tuple(summarise(each, *write_part(backend, each), 0.25) for each in parts)
+def stored(backend: Backend, *parts: Draft) -> tuple[PartSummary, ...]:
+    return tuple(each.write(backend, 0.25) for each in parts)
 
 
 def asked(summaries: tuple[PartSummary, ...]) -> WriteManifest:
@@ -76,13 +75,13 @@ def test_a_sound_part_that_says_something_else_than_was_reported_is_one_complain
         (replace(ledger, life=Life("y")), "ledger: its part has another life than it reported"),
         (
             replace(ledger, object=till.object, bytes=till.bytes),
-            "ledger: its part has another process than it reported",
+            "ledger: its part has another object, bytes than it reported",
         ),
+        (replace(ledger, packs=till.packs), "ledger: its part has another process, object, packs than it reported"),
+        (replace(ledger, packs=()), "ledger: its part names no packs"),
     ):
         assert check_parts(backend, "shop", (changed, till)) == (told,)
-    assert check_parts(backend, "bank", (ledger,)) == (
-        "ledger: its part was recorded in computation 'shop', this is 'bank'",
-    )
+    assert check_parts(backend, "bank", (ledger,)) == ("ledger: its part is of computation 'shop', this is 'bank'",)
 
 
 def _other_cut(manifest: Manifest) -> dict[str, object]:

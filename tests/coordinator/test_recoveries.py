@@ -9,7 +9,7 @@ import pytest
 
 from cutpoint.errors import CutpointError
 from cutpoint.protocol.messages import Prepare
-from cutpoint.store import open_backend, part_name, read_manifest
+from cutpoint.store import open_backend, read_manifest
 from tests.coordinator.conftest import Agents, Serve
 from tests.coordinator.scripted import Scripted
 from tests.coordinator.test_cuts import Ask
@@ -117,13 +117,13 @@ async def test_a_damaged_part_falls_back_to_the_recovery_point_before(
     await client.cut()
     ledger.set_state(b"second")
     await client.cut()
-    newest = read_manifest(open_backend(str(store)), 2).parts[0].object  # type: ignore[arg-type]
-    path = store / part_name(newest)
+    newest = read_manifest(open_backend(str(store)), 2).parts[0].packs[-1].name()  # type: ignore[arg-type]
+    path = store / newest
     path.write_bytes(path.read_bytes()[:-1])
 
     verified = await client.verify()
     assert [(point.cut, point.sound) for point in verified.points] == [(1, True), (2, False)]
-    assert part_name(newest) in verified.points[1].complaints[0]
+    assert newest in verified.points[1].complaints[0]
     done = await client.recover()
 
     assert (done.state, done.cut) == ("done", 1)

@@ -19,7 +19,6 @@ from cutpoint.names import CutNumber
 from cutpoint.protocol import coordinator_events as told
 from cutpoint.protocol.messages import Close
 from cutpoint.protocol.process import Process
-from cutpoint.state.plain import decode_plain
 from cutpoint.store import open_backend, read_manifest, read_part
 from cutpoint_agents import Agent
 from cutpoint_agents import Settings as AgentSettings
@@ -30,6 +29,7 @@ from cutpoint_coordinator.registry import MemoryRegistry
 from cutpoint_coordinator.service import Service
 from cutpoint_coordinator.settings import Address, Settings
 from tests.agents.rig import Wire
+from tests.parts import states_of
 from tests.scenarios.stage import WINDOW, CutEnd, CutReading, StoredPart, session_of
 
 QUICK = AgentSettings(
@@ -279,8 +279,8 @@ class LoopbackStage:
     async def read(self, cut: int) -> CutReading:
         backend = open_backend(str(self._store))
         manifest = read_manifest(backend, CutNumber(cut))
-        parts = {part.process: read_part(backend, part.object) for part in manifest.parts}
-        states = {name: {state.name: decode_plain(state.data) for state in part.states} for name, part in parts.items()}
+        parts = {part.process: read_part(backend, part) for part in manifest.parts}
+        states = {name: states_of(part) for name, part in parts.items()}
         return CutReading(
             certificate=certificate_of(manifest),
             parts={

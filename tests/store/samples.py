@@ -17,7 +17,8 @@ from cutpoint.protocol.messages import (
     SessionEvidence,
     SessionRecord,
 )
-from cutpoint.store import Backend, Manifest, Part, StoredState, manifest_part, publish_manifest, summarise, write_part
+from cutpoint.store import Backend, Manifest, manifest_part, publish_manifest
+from tests.parts import Draft
 
 ORDERS, PAYMENTS = ProcessName("orders"), ProcessName("payments")
 SESSION = SessionName("orders~payments:")
@@ -47,23 +48,23 @@ def session(me: ProcessName, peer: ProcessName, sent: tuple[InFlight, ...], got:
     return SessionRecord(evidence=evidence, outgoing_in_flight=sent, incoming_in_flight=got)
 
 
-def part(cut: int, process: ProcessName = ORDERS, data: bytes = b"\x80") -> Part:
+def part(cut: int, process: ProcessName = ORDERS, data: bytes = b"\x80") -> Draft:
     peer = PAYMENTS if process == ORDERS else ORDERS
-    return Part(
+    return Draft(
         process=process,
         life=Life("a1"),
         incarnation=Incarnation(1),
         cut=CutNumber(cut),
         computation="shop",
         sessions=(session(process, peer, messages(6, "six", b"seven", Close()), messages(4, "four")),),
-        states=(StoredState(name="balances", kind="table", version=1, format="msgpack", data=data),),
+        values={"balances": data},
         boundary=("browser",),
     )
 
 
-def manifest(cut: int, parts: tuple[Part, ...], backend: Backend, **fields: Any) -> Manifest:
+def manifest(cut: int, parts: tuple[Draft, ...], backend: Backend, **fields: Any) -> Manifest:
     """Write ``parts`` and make the manifest that names them."""
-    stored = [(one, *write_part(backend, one)) for one in parts]
+    stored = [one.write(backend, 0.001) for one in parts]
     made = Manifest(
         computation="shop",
         cut=CutNumber(cut),
@@ -72,7 +73,7 @@ def manifest(cut: int, parts: tuple[Part, ...], backend: Backend, **fields: Any)
         created="2013-01-01T00:00:00Z",
         duration_seconds=0.25,
         members=tuple(one.process for one in parts),
-        parts=tuple(manifest_part(summarise(one, digest, size, 0.001)) for one, digest, size in stored),
+        parts=tuple(map(manifest_part, stored)),
         certificate={"channels": [{"sent": 8}], "note": "é"},
         boundary=("browser",),
     )
@@ -89,23 +90,3 @@ def small_store(backend: Backend, cuts: int = 3) -> tuple[CutNumber, ...]:
 payloads: st.SearchStrategy[Payload] = (
     st.text(max_size=8) | st.binary(max_size=8) | st.builds(Close, code=st.integers(1000, 4999))
 )
-states = st.builds(
-    StoredState,
-    name=st.from_regex(r"[a-z]{1,8}", fullmatch=True),
-    kind=st.sampled_from(["table", "value", "hooks"]),
-    version=st.integers(1, 9),
-    format=st.sampled_from(["msgpack", "pickle"]),
-    data=st.binary(max_size=40),
-)
-
-
-@st.composite
-def drawn_parts(draw: st.DrawFn) -> Part:
-    sent = messages(6, *draw(st.lists(payloads, max_size=3)))
-    got = messages(4, *draw(st.lists(payloads, max_size=3)))
-    got = tuple(draw(st.permutations(got)))
-    chosen = draw(st.lists(states, max_size=3, unique_by=lambda state: state.name))
-    made = part(draw(st.integers(1, 2**40)))
-    record = session(ORDERS, PAYMENTS, sent, got)
-    sessions = (record,) if draw(st.booleans()) else ()
-    return msgspec.structs.replace(made, sessions=sessions, states=tuple(chosen))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cutpoint.errors import ConfigurationError, ObjectExists, StoreError
-from cutpoint.store import DirectoryBackend, digest_of, open_backend, verify
+from cutpoint.store import DirectoryBackend, Verifier, digest_of, open_backend
 from cutpoint.store.directory import STALE_SECONDS
 
 from .samples import small_store
@@ -226,4 +226,4 @@ def test_strange_files_in_the_folder_are_no_objects(tmp_path: Path) -> None:
 def test_a_store_copied_elsewhere_is_the_same_store(tmp_path: Path) -> None:
     cuts = small_store(DirectoryBackend(tmp_path / "one"))
     (tmp_path / "one").rename(tmp_path / "two")
-    assert verify(DirectoryBackend(tmp_path / "two"), cuts).good == cuts
+    assert Verifier(backend=DirectoryBackend(tmp_path / "two")).full(cuts).good == cuts

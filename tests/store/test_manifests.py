@@ -48,8 +48,9 @@ def damaged(data: bytes) -> str:
 
 def test_a_manifest_comes_back_as_it_was_published() -> None:
     backend = MemoryBackend()
-    digest = publish_manifest(backend, sample())
+    digest, length = publish_manifest(backend, sample())
     assert read_manifest(backend, TWELVE) == sample()
+    assert backend.size(manifest_name(TWELVE)) == length
     assert backend.read(manifest_name(TWELVE)).endswith(digest.encode() + b"\n")
 
 

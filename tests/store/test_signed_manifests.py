@@ -92,7 +92,7 @@ def damaged(data: bytes, keys: KeyRing | None = RING) -> str:
 @pytest.mark.parametrize("keys", [RING, HMAC, KeyRing(keys=RING.keys + HMAC.keys)])
 def test_a_signed_manifest_comes_back_as_it_was_published(keys: KeyRing) -> None:
     backend = MemoryBackend()
-    digest = publish_manifest(backend, manifest(), keys)
+    digest, _ = publish_manifest(backend, manifest(), keys)
     assert read_manifest(backend, TWELVE, keys) == manifest()
     assert backend.read(manifest_name(TWELVE)).endswith(f"\n{digest}\n".encode())
 

@@ -38,13 +38,13 @@ def import_(path: Path, store_url: str, ahead: bool, keys: KeyRing | None, as_js
     from cutpoint.catalog.archive import Archive
     from cutpoint.catalog.importing import import_point
     from cutpoint.store import open_backend
-    from cutpoint_coordinator.checking import recheck_summaries
+    from cutpoint_coordinator.checking import recheck_manifest
     from cutpoint_coordinator.commands.printing import print_json, print_line, several, size
     from cutpoint_coordinator.commands.progress import bytes_bar
 
     backend = open_backend(store_url)
     with Archive(path) as archive, bytes_bar("importing") as progress:
-        done = import_point(archive, backend, recheck=recheck_summaries, keys=keys, ahead=ahead, progress=progress)
+        done = import_point(archive, backend, recheck=recheck_manifest, keys=keys, ahead=ahead, progress=progress)
     if as_json:
         print_json(
             ImportAnswer(

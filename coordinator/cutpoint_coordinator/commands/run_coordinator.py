@@ -57,6 +57,13 @@ if TYPE_CHECKING:
     help="How long a cut may take before it is abandoned.",
 )
 @click.option(
+    "--keys",
+    metavar="FILE",
+    envvar="CUTPOINT_KEYS",
+    show_envvar=True,
+    help="Keys that sign every recovery point, as `cutpoint keys generate` makes them.",
+)
+@click.option(
     "--manual-recovery", is_flag=True, help="Do not recover when a process has lost its memory; wait to be told."
 )
 def coordinator(
@@ -66,6 +73,7 @@ def coordinator(
     computation: str,
     interval: float | None,
     deadline: float,
+    keys: str | None,
     manual_recovery: bool,
 ) -> None:
     """Run the coordinator. Without flags, its registry and store are in ./cutpoint-data."""
@@ -76,6 +84,7 @@ def coordinator(
         computation=computation,
         interval_seconds=interval,
         deadline_seconds=deadline,
+        keys=keys,
         manual_recovery=manual_recovery,
     )
     asyncio.run(serve(settings))

@@ -54,7 +54,7 @@ def read_picture(store: Path, cut: int, origins: tuple[str, ...], regions: tuple
     """Read cut ``cut`` from the store in the folder ``store``; origins come between regions. Raises `StoreError`."""
     backend = open_backend(str(store))
     manifest = read_manifest(backend, CutNumber(cut))
-    parts: dict[str, Part] = {entry.process: read_part(backend, entry.object) for entry in manifest.parts}
+    parts: dict[str, Part] = {entry.process: read_part(backend, entry) for entry in manifest.parts}
     half = len(regions) // 2
     names = [name for name in (*regions[:half], *origins, *regions[half:]) if name in parts]
     crossings = [crossing for name in names for crossing in _crossings(parts[name])]

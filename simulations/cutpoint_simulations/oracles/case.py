@@ -11,8 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 from cutpoint.errors import CutpointError
 from cutpoint.protocol.ledger import Ledger, RecoveryPoint
-from cutpoint.state import format_named
-from cutpoint.store import Backend, Manifest, Part, read_manifest, read_part
+from cutpoint.state import Table, apply_batch, decode_batches, format_named
+from cutpoint.store import Backend, Manifest, Part, WholeState, read_manifest, read_part
 from cutpoint_simulations.chronicle import Chronicle
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ def read_point(backend: Backend, point: RecoveryPoint) -> Published:
     unreadable: list[str] = []
     for entry in manifest.parts:
         try:
-            parts[entry.process] = read_part(backend, entry.object)
+            parts[entry.process] = read_part(backend, entry)
         except CutpointError as error:
             unreadable.append(f"{entry.process}: {error}")
     return Published(point=point, manifest=manifest, parts=parts, unreadable=tuple(unreadable))
@@ -87,7 +87,14 @@ def read_point(backend: Backend, point: RecoveryPoint) -> Published:
 
 def contents(part: Part) -> dict[str, Any]:
     """The states of a part by name, decoded. Pickled ones run their code: for parts that the simulation has made."""
-    return {
-        state.name: format_named(state.format).decode(state.data, f"state {state.name!r} of {part.process}")
-        for state in part.states
-    }
+    return {state.name: _content(state, f"state {state.name!r} of {part.process}") for state in part.states}
+
+
+def _content(state: WholeState, where: str) -> Any:
+    format_ = format_named(state.format)
+    if state.kind != Table.kind:
+        return format_.decode(state.data, where)
+    content: dict[Any, Any] = {}
+    for batch in decode_batches(format_, state.chunks, where):
+        apply_batch(content, batch, where)
+    return content

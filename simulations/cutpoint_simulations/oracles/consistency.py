@@ -38,7 +38,7 @@ class Consistency(Oracle):
         if not point.complete or point.manifest is None:
             return ()
         parts = tuple(point.parts[entry.process] for entry in point.manifest.parts)
-        if complaints := recheck_manifest(point.manifest, parts):
+        if complaints := recheck_manifest(point.manifest, tuple(part.summary for part in parts)):
             return tuple(self.violation(case, complaint, cut=point.cut) for complaint in complaints)
         book: _Book = {}
         found = [violation for part in parts for violation in self._part(part, point.cut, case, book)]

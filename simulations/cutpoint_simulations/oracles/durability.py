@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from cutpoint.names import CutNumber
 from cutpoint.protocol.ledger import AbandonedCut, Ledger
-from cutpoint.store import verify
+from cutpoint.store import Verifier
 from cutpoint_coordinator.checking import recheck_manifest
 from cutpoint_simulations.oracles.case import Case, Published
 from cutpoint_simulations.oracles.oracle import Oracle, Violations
@@ -61,10 +61,11 @@ class Durability(Oracle):
     def _verify(self, case: Case) -> Violations:
         ledger = case.ledger()
         known = [cut for cut in self._manifests if cut not in self._lost]
-        report = case.inspect(lambda backend: verify(backend, known, recheck_manifest))
+        verified = case.inspect(lambda backend: Verifier(backend=backend, recheck=recheck_manifest).full(known))
         found = []
-        for point in report.points:
-            complaints = [*point.complaints, *self._registered(point.cut, ledger)]
+        for point in verified.points:
+            spoiled = [f"object {each.name} in {verified.url} {each.what}" for each in point.spoiled]
+            complaints = [*spoiled, *self._registered(point.cut, ledger)]
             if complaints:
                 found.append(self._complain(case, point.cut, "; ".join(complaints)))
         return tuple(found)

@@ -13,7 +13,6 @@ from cutpoint.errors import Damaged, ObjectMissing
 from cutpoint.names import CutNumber
 from cutpoint.store import Backend, Manifest, Part, list_manifests, read_manifest, read_part
 from cutpoint.store.manifests import manifest_name
-from cutpoint.store.parts import part_name
 from cutpoint_agents.clock import recorded_moment
 from cutpoint_coordinator.offline import open_store, verify_store
 
@@ -64,11 +63,11 @@ def open_point(url: str, cut: int | None) -> RecordedPoint:
             "nothing was started; `cutpoint verify` says which ones are sound"
         )
     manifest = read_manifest(backend, number)
-    names = [manifest_name(number), *(part_name(part.object) for part in manifest.parts)]
+    names = [manifest_name(number), *sorted({pack.name() for part in manifest.parts for pack in part.packs})]
     return RecordedPoint(
         url=backend.url,
         manifest=manifest,
-        parts=tuple(read_part(backend, part.object) for part in manifest.parts),
+        parts=tuple(read_part(backend, part) for part in manifest.parts),
         objects={name: backend.read(name) for name in names},
     )
 

@@ -36,8 +36,8 @@ def the_state_is_captured_a_moment_later(monkeypatch: pytest.MonkeyPatch) -> Non
     """There is an await between the core's RecordState and the capture."""
     record, persist = Parts.record, Parts.persist
 
-    def record_later(self: Parts, cut: CutNumber) -> None:
-        asyncio.get_running_loop().call_soon(record, self, cut)
+    def record_later(self: Parts, cut: CutNumber, base: CutNumber) -> None:
+        asyncio.get_running_loop().call_soon(record, self, cut, base)
 
     def persist_later(self: Parts, effect: agent_ask.PersistPart) -> None:
         asyncio.get_running_loop().call_later(0.001, persist, self, effect)

@@ -15,10 +15,11 @@ from cutpoint.protocol.messages import (
     SessionEvidence,
     SessionRecord,
 )
-from cutpoint.store import Manifest, Part, manifest_part, open_backend, publish_manifest, summarise, write_part
+from cutpoint.store import Manifest, manifest_part, open_backend, publish_manifest
 from cutpoint_simulations.flights.drawing import draw
 from cutpoint_simulations.flights.origin import message_of
 from cutpoint_simulations.flights.picture import Crossing, Lane, read_picture
+from tests.parts import Draft
 from tests.simulations.flights.flight_files import january
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -53,15 +54,15 @@ def evidence(peer: ProcessName, *, initiator: bool, sent: int, own: int, receive
     )
 
 
-def part(name: ProcessName, record: SessionRecord) -> Part:
-    return Part(
+def part(name: ProcessName, record: SessionRecord) -> Draft:
+    return Draft(
         process=name,
         life=Life("life"),
         incarnation=Incarnation(1),
         cut=CutNumber(4),
         computation="default",
         sessions=(record,),
-        states=(),
+        values={},
     )
 
 
@@ -96,7 +97,7 @@ def store_cut(folder: Path) -> None:
         created="2026-01-01T00:00:00Z",
         duration_seconds=0.041,
         members=(ORIGIN, REGION),
-        parts=tuple(manifest_part(summarise(one, *write_part(backend, one), 0.0)) for one in parts),
+        parts=tuple(manifest_part(one.write(backend)) for one in parts),
         certificate={},
     )
     publish_manifest(backend, manifest)

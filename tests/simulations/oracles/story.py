@@ -27,7 +27,7 @@ from cutpoint.protocol.messages import (
 )
 from cutpoint.protocol.numbers import ranges_of
 from cutpoint.state import format_named
-from cutpoint.store import Backend, Manifest, MemoryBackend, Part, StoredState, summarise, write_part
+from cutpoint.store import Backend, Manifest, MemoryBackend
 from cutpoint_coordinator.publishing import manifest_of, point_of, write_manifest
 from cutpoint_simulations.chronicle import Chronicle, Observation
 from cutpoint_simulations.chronicle.observations import (
@@ -41,6 +41,7 @@ from cutpoint_simulations.chronicle.observations import (
     Taken,
 )
 from cutpoint_simulations.oracles import Case, Published, read_point
+from tests.parts import Draft
 
 T = TypeVar("T")
 
@@ -121,34 +122,26 @@ def session(
     )
 
 
-def part(process: str, cash: int, *sessions: SessionRecord) -> Part:
+def part(process: str, cash: int, *sessions: SessionRecord) -> Draft:
     """A part of cut 1."""
-    return Part(
+    return Draft(
         process=ProcessName(process),
         life=Life(f"life of {process}"),
         incarnation=Incarnation(1),
         cut=CUT,
         computation="shop",
         sessions=sessions,
-        states=(
-            StoredState(
-                name="cash",
-                kind="value",
-                version=1,
-                format="msgpack",
-                data=format_named("msgpack").encode(cash, "cash"),
-            ),
-        ),
+        values={"cash": format_named("msgpack").encode(cash, "cash")},
     )
 
 
-def till(*sessions: SessionRecord, cash: int = TOTAL - 10) -> Part:
+def till(*sessions: SessionRecord, cash: int = TOTAL - 10) -> Draft:
     """The till's part, sound unless other sessions are given."""
     held = (InFlight(Sequence(4), "4"),)
     return part("till", cash, *(sessions or (session("till", payments=(1, 2, 3, 4), held=held),)))
 
 
-def vault(*sessions: SessionRecord, cash: int = 3) -> Part:
+def vault(*sessions: SessionRecord, cash: int = 3) -> Draft:
     """The vault's part, sound unless other sessions are given."""
     held = (InFlight(Sequence(3), "3"),)
     return part("vault", cash, *(sessions or (session("vault", receipts=(1, 2), held=held),)))
@@ -195,9 +188,9 @@ class Stage:
             phases=lambda: self.phases,
         )
 
-    def publish(self, *parts: Part, alter: Callable[[Certificate], Certificate] = lambda c: c) -> Published:
+    def publish(self, *parts: Draft, alter: Callable[[Certificate], Certificate] = lambda c: c) -> Published:
         """Store the parts and a manifest, with the certificate that they deserve unless it is altered."""
-        summaries = tuple(summarise(each, *write_part(self.backend, each), 0.0) for each in parts)
+        summaries = tuple(each.write(self.backend) for each in parts)
         members = tuple(summary.process for summary in summaries)
         certificate = certify(
             cut=parts[0].cut, incarnation=Incarnation(1), members=members, summaries=summaries, computation="shop"

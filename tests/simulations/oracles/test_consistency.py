@@ -10,10 +10,10 @@ import pytest
 from cutpoint.names import Sequence
 from cutpoint.protocol.certificate import Certificate
 from cutpoint.protocol.messages import InFlight
-from cutpoint.store import Part
 from cutpoint_simulations.chronicle import Chronicle, Observation
 from cutpoint_simulations.chronicle.observations import Began, Over
 from cutpoint_simulations.oracles import Consistency, Violation, read_point
+from tests.parts import Draft
 from tests.simulations.oracles.story import (
     CHANNEL,
     KEY,
@@ -31,7 +31,7 @@ from tests.simulations.oracles.story import (
 )
 
 
-def complaint(stage: Stage, *parts: Part) -> Violation:
+def complaint(stage: Stage, *parts: Draft) -> Violation:
     """The one complaint about these parts."""
     (violation,) = Consistency().published(stage.publish(*parts), stage.case)
     assert (violation.oracle, violation.cut) == ("consistency", 1)
@@ -86,10 +86,11 @@ def test_a_message_that_is_counted_and_not_there_is_named() -> None:
     stage = staged()
     sound = stage.publish(till(), vault())
     (record,) = sound.parts["vault"].sessions
-    hollow = vault(msgspec.structs.replace(record, incoming_in_flight=()))
+    empty = msgspec.structs.replace(record, incoming_in_flight=())
+    hollow = msgspec.structs.replace(sound.parts["vault"], sessions=(empty,))
     forged = dataclasses.replace(sound, parts={**sound.parts, "vault": hollow})
     (violation,) = Consistency().published(forged, stage.case)
-    assert violation.complaint == "the part of vault holds 0 in-flight messages, its channels 1"
+    assert violation.complaint == f"{CHANNEL}: 3-4 were under way (sent 4, taken 2), the parts hold 4"
 
 
 def test_a_certificate_that_the_parts_contradict_is_named_and_nothing_else() -> None:

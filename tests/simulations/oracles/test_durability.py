@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from cutpoint.names import CutNumber, Incarnation, ProcessName
+from cutpoint.names import CutNumber, Incarnation
 from cutpoint.protocol.ledger import AbandonedCut
-from cutpoint.store import manifest_name, part_name
+from cutpoint.store import manifest_name
 from cutpoint_simulations.oracles import Durability, Published, read_point
 from tests.simulations.oracles.story import CUT, Stage, staged, till, vault
 
@@ -26,10 +26,10 @@ def test_a_recovery_point_that_stays_is_durable() -> None:
 
 def test_a_lost_part_is_named_once() -> None:
     stage, oracle, point = published()
-    stage.backend.delete(part_name(point.point.members[ProcessName("vault")]))
+    stage.backend.delete(point.parts["vault"].summary.packs[-1].name())
     (violation,) = oracle.struck(stage.case)
     assert (violation.oracle, violation.cut) == ("durability", 1)
-    assert violation.complaint.startswith("vault: object parts/")
+    assert violation.complaint.startswith("object packs/")
     assert oracle.ended(stage.case, quiet=False) == ()
 
 

@@ -51,7 +51,7 @@ def test_what_is_no_number_of_a_recovery_point_is_told_what_there_is(
 def test_a_damaged_recovery_point(race_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = tmp_path / "store"
     shutil.copytree(race_store, store)
-    part = next(path for path in sorted((store / "parts").rglob("*")) if path.is_file())
+    part = next(path for path in sorted((store / "packs").rglob("*")) if path.is_file())
     part.write_bytes(part.read_bytes()[:-1] + b"?")
     found = [refused_or_replayed(capsys, store, point) for point in ("1", "2")]
     (error,) = [line for line in found if line]

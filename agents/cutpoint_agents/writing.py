@@ -1,0 +1,125 @@
+"""One part on its way to the store, from the record until it is durable, while the service goes on.
+
+What was captured in the record block is encoded in slices on the event loop and compressed, hashed and written on
+threads. A table is written as what changed since its process's last recovery point, where the coordinator says that
+this is what the cut builds on; everything else in full.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from cutpoint.errors import CutpointError
+from cutpoint.names import CutNumber
+from cutpoint.protocol.effects import PersistPart
+from cutpoint.protocol.messages import PartSummary
+from cutpoint.state import CapturedState, CapturedTable, Recorded
+from cutpoint.store import KnownPart, PartWriter, RunKind, StoredState, anew
+from cutpoint_agents.feed import Feed, add_pieces
+from cutpoint_agents.merging import Merged, with_merged
+from cutpoint_agents.slices import Pace, encoded
+
+
+class Writing:
+    """The part of ``cut``. ``base``: the part that it may build on. ``merged``: runs that were merged meanwhile."""
+
+    def __init__(
+        self,
+        *,
+        cut: CutNumber,
+        recorded: Recorded,
+        base: KnownPart | None,
+        merged: dict[str, Merged],
+        pace: Pace,
+        changes: Callable[[], int],
+        changes_max: int,
+    ) -> None:
+        self.cut = cut
+        self.recorded = recorded
+        self.pace = pace
+        self.part: KnownPart | None = None
+        self._states = {} if base is None else {state.name: state for state in base.head.states}
+        self._base = base
+        self._merged = merged
+        self._changes = changes
+        self._changes_max = changes_max
+        self._feed = Feed()
+        self._channels: asyncio.Future[PersistPart] = asyncio.get_running_loop().create_future()
+
+    def channels_known(self, effect: PersistPart) -> None:
+        """All channels are closed: what was in flight is known, and the part can be finished."""
+        if not self._channels.done():
+            self._channels.set_result(effect)
+
+    async def write(self, open_writer: Callable[[], PartWriter], stall: Callable[[], float]) -> PartSummary:
+        """Write everything; durable on return. Raises `CutpointError` or `OSError`, and then nothing names it."""
+        writer = await asyncio.to_thread(open_writer)
+        try:
+            for state in self.recorded.states:
+                if isinstance(state, CapturedTable):
+                    await self._write_table(writer, state)
+                else:
+                    await self._write_value(writer, state)
+            effect = await self._channels
+            summaries: list[PartSummary] = []
+
+            def finish() -> None:
+                summaries.append(writer.finish(effect.sessions, effect.boundary, max(stall(), self.pace.worst)))
+
+            self._feed.put(finish)
+            await self._feed.drain()
+        except BaseException:
+            writer.give_up()
+            raise
+        self.part = writer.written
+        return summaries[0]
+
+    async def _write_value(self, writer: PartWriter, state: CapturedState) -> None:
+        self._feed.put(partial(writer.begin_state, state.name, state.kind, state.version, state.format))
+        self._feed.put(partial(writer.add_content, state.data), len(state.data))
+        self._feed.put(writer.end_state)
+        if self._feed.full:
+            await self._feed.pass_on()
+
+    async def _write_table(self, writer: PartWriter, state: CapturedTable) -> None:
+        self._feed.put(partial(writer.begin_state, state.name, "table", state.version, state.format))
+        capture = state.capture
+        base = self._built_on(state)
+        if base is None:
+            await self._write_run(writer, state, "base")
+        else:
+            assert self._base is not None
+            for runs, packs in with_merged(base, self._base, self._merged.get(state.name), self.cut):
+                self._feed.put(partial(writer.keep_runs, runs, packs))
+            if capture.changes:
+                await self._write_run(writer, state, "delta")
+        self._feed.put(writer.end_state)
+
+    def _built_on(self, state: CapturedTable) -> StoredState | None:
+        """What is stored of the table already, if its changes since are to be written alone."""
+        stored = self._states.get(state.name)
+        if stored is None or (stored.kind, stored.version, stored.format) != ("table", state.version, state.format):
+            return None
+        return None if anew(stored.runs) else stored
+
+    async def _write_run(self, writer: PartWriter, state: CapturedTable, kind: RunKind) -> None:
+        self._feed.put(partial(writer.begin_run, kind))
+        capture = state.capture
+        batches = capture.full(self.pace.batch) if kind == "base" else capture.delta(self.pace.batch)
+        async for pieces, entries in encoded(batches, state.encode, self.pace):
+            self._feed.put(partial(add_pieces, writer, pieces, entries), sum(map(len, pieces)))
+            if self._feed.full:
+                await self._feed.pass_on()
+                self.pace.go_on()
+            self._check_limits(state)
+        self._feed.put(writer.end_run)
+
+    def _check_limits(self, state: CapturedTable) -> None:
+        if (waiting := self._changes()) > self._changes_max:
+            raise CutpointError(
+                f"{waiting} entries changed while cut {self.cut} was being written, and {self._changes_max} are kept "
+                f"apart meanwhile; table {state.name!r} was at {self._feed.bytes} bytes; the service goes on and "
+                "nothing is lost; give it a faster store, or raise cut_changes_max"
+            )
