@@ -97,6 +97,8 @@ class History:
 
     def restored(self, *, base: bool) -> None:
         """The table has other content now. ``base``: whether a delta can build on it."""
+        if self._open is not None:
+            self._open.end(RESTORED)
         for capture in self.captures:
             capture.end(RESTORED)
         self.captures.clear()

@@ -175,9 +175,16 @@ class Table(MutableMapping[K, V]):
         return f"Table({self.content()!r})"
 
     def _walk(self, begin: Callable[[Any], Iterator[T]]) -> Iterator[T]:
-        """Go through the content as an iterator over a dict does, wherever changes are moved meanwhile."""
-        size, restores, seen = len(self._items), self._restores, 0
+        """An iterator over the content, as over a dict's, whatever is captured and folded meanwhile."""
+        return self._walked(begin, len(self._items), self._restores)
+
+    def _walked(self, begin: Callable[[Any], Iterator[T]], size: int, restores: int) -> Iterator[T]:
+        seen = 0
         while True:
+            if self._restores != restores:
+                raise RuntimeError("the table was restored during iteration")
+            if len(self._items) != size:
+                raise RuntimeError("dictionary changed size during iteration")
             epoch = self._epoch
             for item in islice(begin(self._items), seen, None):
                 seen += 1
@@ -186,10 +193,6 @@ class Table(MutableMapping[K, V]):
                     break
             else:
                 return
-            if self._restores != restores:
-                raise RuntimeError("the table was restored during iteration")
-            if len(self._items) != size:
-                raise RuntimeError("dictionary changed size during iteration")
 
     # ------------------------------------------------------------------------------------------------ changes in place
 
