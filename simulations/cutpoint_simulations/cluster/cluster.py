@@ -187,13 +187,23 @@ class Cluster:
             running.result()
 
     async def _serve(self, name: str, create_app: CreateApp) -> None:
-        stopping = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+        """As `aiohttp.web.run_app`, which SIGTERM ends in good order, while the application starts too."""
+        serving = asyncio.create_task(self._run_app(name, create_app))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, serving.cancel)
+        try:
+            await asyncio.wait((serving,))
+        finally:
+            serving.cancel()
+            await asyncio.wait((serving,))
+        if not serving.cancelled():
+            serving.result()
+
+    async def _run_app(self, name: str, create_app: CreateApp) -> None:
         app = self.apps[name] = create_app()
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         try:
             await runner.setup()
             await web.TCPSite(runner, "0.0.0.0", SERVICE_PORT).start()
-            await stopping.wait()
+            await asyncio.Event().wait()
         finally:
             await runner.cleanup()

@@ -30,16 +30,16 @@ def _draw_delay(chance: random.Random, places: Places) -> Fault:
 
 
 def _delay(fault: Fault, cluster: Cluster) -> End:
-    """``amount``: about how many seconds whatever is sent meanwhile is under way."""
+    """``amount``: about how many seconds whatever is sent meanwhile is under way, whatever else slows it down."""
     network = cluster.simulation.network
     links = [network.link(*pair) for pair in ((fault.target, fault.other), (fault.other, fault.target))]
-    slower = [max(1.0, fault.amount / (link.latency_seconds + link.jitter_seconds / 4)) for link in links]
+    slower = [fault.amount / (link.latency_seconds + link.jitter_seconds / 4) for link in links]
     for link, times in zip(links, slower, strict=True):
-        link.slowness *= times
+        link.slowed.append(times)
 
     def end() -> None:
         for link, times in zip(links, slower, strict=True):
-            link.slowness /= times
+            link.slowed.remove(times)
 
     return end
 

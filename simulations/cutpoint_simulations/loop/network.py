@@ -36,16 +36,22 @@ _NUMBERS = re.compile(r"\d+(\.\d+){3}")
 class Link:
     """How one host's bytes reach another's: at least ``latency_seconds``, up to ``jitter_seconds`` more.
 
+    ``slowed``: how many times longer each fault at present makes that; they do not add up, the slowest counts.
     ``holding``: how many faults hold it at present; while any does, nothing is carried and nothing is lost.
     ``streams``: the directions of connections on which something can still travel, by their numbers.
     """
 
     latency_seconds: float
     jitter_seconds: float
-    slowness: float = 1.0
+    slowed: list[float] = dataclasses.field(default_factory=list)
     holding: int = 0
     streams: dict[int, Stream] = dataclasses.field(default_factory=dict)
     dialling: list[Callable[[], None]] = dataclasses.field(default_factory=list)
+
+    @property
+    def slowness(self) -> float:
+        """How many times longer than usual something is under way."""
+        return max(1.0, *self.slowed) if self.slowed else 1.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

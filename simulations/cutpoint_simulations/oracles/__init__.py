@@ -18,7 +18,7 @@ from cutpoint_simulations.oracles.conservation import Conservation
 from cutpoint_simulations.oracles.consistency import Consistency
 from cutpoint_simulations.oracles.descent import Descent
 from cutpoint_simulations.oracles.durability import Durability
-from cutpoint_simulations.oracles.exactly_once import ExactlyOnce
+from cutpoint_simulations.oracles.exactly_once import ExactlyOnce, under_way
 from cutpoint_simulations.oracles.jury import Jury, case_of
 from cutpoint_simulations.oracles.oracle import Oracle
 from cutpoint_simulations.oracles.orphans import NoOrphan
@@ -43,4 +43,5 @@ __all__ = [
     "contents",
     "read_point",
     "recorded",
+    "under_way",
 ]

@@ -34,6 +34,24 @@ class ExactlyOnce(Oracle):
         return tuple(found)
 
 
+def under_way(case: Case) -> bool:
+    """Whether something that was sent may still be taken, on a channel that nobody has given up."""
+    unnamed = any(
+        line.sent and line.over is None and not line.session and not line.absorbed
+        for name in case.running()
+        if name in case.chronicle.timelines
+        for line in case.chronicle.timelines[name].lines.values()
+    )
+    return unnamed or any(_waits(crossing) for crossing in crossings(_standing(case)))
+
+
+def _waits(crossing: Crossing) -> bool:
+    sent, taken = crossing.sent, crossing.taken
+    if sent is None or crossing.broken or (taken is None and sent.over is not None):
+        return False
+    return bool(sent.under_way_to(taken))
+
+
 def _standing(case: Case) -> Ends:
     """The lines of everybody who runs in the highest incarnation that anybody runs in."""
     chronicle = case.chronicle

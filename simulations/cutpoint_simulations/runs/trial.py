@@ -16,7 +16,7 @@ from cutpoint_simulations.cluster import Cluster, settings
 from cutpoint_simulations.cluster.application import declare_services
 from cutpoint_simulations.faults import Fault, Injection, Plan
 from cutpoint_simulations.loop import Host, Simulation
-from cutpoint_simulations.oracles import Jury, Progress, Violation, case_of
+from cutpoint_simulations.oracles import Jury, Progress, Violation, case_of, under_way
 from cutpoint_simulations.refusal import NotSimulated
 from cutpoint_simulations.runs.attendant import Attendant
 from cutpoint_simulations.runs.faultless import Listening, of_unhandled
@@ -142,13 +142,26 @@ class Trial:
             return
         self.recovered_at = self.simulation.agenda.now
         quiet = self.cluster.quieten()
-        if self.let_pass(self.scenario.quiet_seconds):
+        if self._let_settle(quiet=quiet):
             return
         with self._complaining():
             if self._recovered():
                 self._last_cut()
             if not self.wrong:
                 self.jury.ended(quiet=quiet)
+
+    def _let_settle(self, *, quiet: bool) -> bool:
+        """Let what was begun come to its end. What faults have made late may come as late as progress may.
+
+        Somebody who was told to end before the healing may do so only now; bytes that a slow link had may arrive, and
+        connections be made, only now. Returns whether something is wrong.
+        """
+        until = self.healed_at + self.scenario.progress_seconds
+        while not self.let_pass(self.scenario.quiet_seconds):
+            settled = self._recovered() and not (quiet and under_way(self.jury.case))
+            if settled or self.simulation.agenda.now >= until:
+                return False
+        return True
 
     @contextlib.contextmanager
     def _complaining(self) -> Iterator[None]:

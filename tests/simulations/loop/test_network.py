@@ -193,7 +193,7 @@ def test_a_paused_host_does_nothing_and_then_goes_on() -> None:
 def test_a_slow_link_takes_longer() -> None:
     with Simulation(1) as simulation:
         pair = Pair(simulation)
-        simulation.network.link("client", "server").slowness = 10_000.0
+        simulation.network.link("client", "server").slowed.append(10_000.0)
         pair.say("client", b"slow")
         pair.wait(1.9)
         assert pair.heard["server"] == b""
