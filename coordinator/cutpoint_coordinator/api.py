@@ -72,7 +72,7 @@ class Api:
         self._stop = threading.Event()
         self._verifying = asyncio.Lock()
         self._last: tuple[Manifest, Certificate] | None = None
-        self._catalogue = Catalogue(service.backend)
+        self._catalogue = Catalogue(service.backend, service.keys)
 
     def application(self) -> web.Application:
         """An application with every route but the agents'."""
