@@ -22,6 +22,7 @@ from cutpoint.errors import ConfigurationError, CutpointError, ObjectMissing, St
 from cutpoint.names import CutNumber
 from cutpoint.protocol.messages import PartSummary
 from cutpoint.store.backend import Backend
+from cutpoint.store.caching import uncached
 from cutpoint.store.heads import summarise
 from cutpoint.store.manifests import (
     Manifest,
@@ -125,7 +126,9 @@ class Progress:
 
 @dataclass(kw_only=True)
 class Verifier:
-    """One verification of one store. ``stop``: once true, it ends with `Stopped`. ``keys``: as for reading manifests.
+    """One verification of one store, past any cache. ``stop``: once true, it ends with `Stopped`.
+
+    ``keys`` verify manifests and open what is sealed. ``recheck`` is asked in full verifications.
 
     ``progress`` is told after each block, from several threads but never from two at once.
     """
@@ -138,6 +141,10 @@ class Verifier:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _done: int = field(default=0, init=False)
     _total: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """What is in a cache says nothing about the store."""
+        self.backend = uncached(self.backend)
 
     def quick(self, cuts: Iterable[CutNumber] | None = None) -> Verification:
         """Look at the manifests of ``cuts``, by default all, and at what is there. Raises `StoreError` from listing."""

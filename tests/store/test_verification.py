@@ -22,6 +22,7 @@ from cutpoint.store import (
     publish_manifest,
     read_manifest,
 )
+from cutpoint.store.caching import CachingBackend
 from cutpoint.store.heads import summarise
 from cutpoint.store.keys import KeyRing
 from cutpoint.store.replicate import Replicator
@@ -268,6 +269,16 @@ def test_with_keys_a_manifest_that_nobody_trusted_has_signed_is_damaged(history:
     found = Verifier(backend=history.backend, keys=KeyRing.generate()).quick()
     assert found.damaged == tuple(history.contents)
     assert all("it is not signed" in what for what, _ in found.objects.values())
+
+
+def test_what_a_cache_still_has_is_no_excuse(history: History, tmp_path: Path) -> None:
+    store = copy_of(history.backend)
+    cached = CachingBackend(store, tmp_path, bytes_max=1_000_000, prefixes=("packs/",))
+    pack = store.list("packs/")[0]
+    sound = cached.read(pack)
+    replace(store, pack, sound[:-1] + b"?")
+    assert cached.read(pack) == sound
+    assert Verifier(backend=cached).full().objects.keys() == {pack}
 
 
 def test_a_store_that_cannot_be_listed_is_no_damage() -> None:
