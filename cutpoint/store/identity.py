@@ -92,6 +92,7 @@ def read_identity(backend: Backend, keys: KeyRing | None = None) -> StoreIdentit
         found = _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError, ValueError) as error:
         raise Damaged(f"{where} says not which store it is: {one_line(error)}; bring it back from a copy") from error
-    if not _ID.fullmatch(found.id) or check_texts(found, ("created",)):
-        raise Damaged(f"{where} says not which store it is: it has no id; bring it back from a copy")
+    complaint = check_texts(found, ("created",)) if _ID.fullmatch(found.id) else "it has no id"
+    if complaint:
+        raise Damaged(f"{where} says not which store it is: {complaint}; bring it back from a copy")
     return found
