@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from cutpoint.errors import ConfigurationError, CutpointError, Damaged, UsageError
 from cutpoint.state.batches import apply_batch, decode_batches
+from cutpoint.state.checking import Checker
 from cutpoint.state.formats import Format, format_named
 from cutpoint.state.hooks import BuiltIn, Derived, Hooks
 from cutpoint.state.recorded import CapturedState, CapturedTable
@@ -76,6 +77,7 @@ class Declared:
     version: int
     migrations: Migrations
     initial: bytes = b""
+    checker: Checker | None = None
 
     def __post_init__(self) -> None:
         if type(self.version) is not int or self.version < 1:
@@ -117,8 +119,12 @@ class Declared:
     def captured_table(self, *, full: bool) -> CapturedTable:
         """Capture the table that this is. Raises `UsageError` while the outcome of the capture before is open."""
         assert isinstance(self.holder, Table)
+        if self.checker is not None:
+            self.checker.recording()
         capture = self.holder.capture(full=full)
-        return CapturedTable(name=self.name, version=self.version, capture=capture, encoding=self.format)
+        return CapturedTable(
+            name=self.name, version=self.version, capture=capture, encoding=self.format, checker=self.checker
+        )
 
     def _content(self) -> object:
         if isinstance(self.holder, Derived):

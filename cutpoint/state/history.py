@@ -84,6 +84,7 @@ class History:
             index = next(i for i, held in enumerate(self.held) if held is capture.frozen)
             del self.held[index]
         self.let_go(capture.spared)
+        capture.frozen, capture.spared = None, {}
         if capture.outcome == "published":
             self._let_go_of_layers(capture.layers)
 

@@ -18,13 +18,17 @@ ABSENT: Final[Any] = object()
 """In the place of a value: there is none."""
 
 _GONE: Final[Any] = object()
+_AHEAD = 16
 
 
 class Overlay:
     """``below`` with changes: ``over`` has the new value (or the mark of a removed one) of keys that are below,
     ``new`` has the keys that were added behind it, in their order."""
 
-    __slots__ = ("_moved", "_moved_over", "_moving", "below", "new", "over", "size", "spent")
+    __slots__ = (
+        *("_backwards", "_front", "_met", "_moved", "_moved_over", "_moving", "_unmet"),
+        *("below", "new", "over", "size", "spent"),
+    )
 
     def __init__(self, below: dict[Any, Any] | Overlay) -> None:
         self.below = below
@@ -35,6 +39,10 @@ class Overlay:
         self._moving: Iterator[None] | None = None
         self._moved_over = 0
         self._moved = 0
+        self._met: list[Any] = []
+        self._front = 0
+        self._unmet: Iterator[Any] | None = None
+        self._backwards: Iterator[Any] | None = None
 
     # ------------------------------------------------------------------------------------------------- as a dict
 
@@ -89,9 +97,18 @@ class Overlay:
         if self.new:
             self.size -= 1
             return self.new.popitem()
-        for key in reversed(self):
-            return key, self.pop(key)
+        for key in self._from_the_end():
+            if self.over.get(key) is not _GONE:
+                return key, self.pop(key)
         raise KeyError("popitem(): dictionary is empty")
+
+    def _from_the_end(self) -> Iterator[Any]:
+        """The keys below that may be there still, backwards: those that were taken from the end are not met again."""
+        if type(self.below) is Overlay:
+            return reversed(self.below)
+        if self._backwards is None:
+            self._backwards = reversed(self.below)
+        return self._backwards
 
     def clear(self) -> None:
         """Remove everything."""
@@ -105,29 +122,39 @@ class Overlay:
 
     def items(self) -> Iterator[tuple[Any, Any]]:
         """The pairs in their order. Raises `RuntimeError` if keys come or go meanwhile."""
-        size, over = self.size, self.over
-        for key, value in self.below.items():
-            changed = over.get(key, ABSENT)
-            if changed is not _GONE:
-                yield key, value if changed is ABSENT else changed
-                self._refuse_other_size(size)
-        for pair in islice(self.new.items(), self._moved, None):
-            yield pair
-            self._refuse_other_size(size)
+        return ((key, self.get(key)) for key in self)
 
     def values(self) -> Iterator[Any]:
         """The values in the order of their keys."""
-        return (value for _key, value in self.items())
+        return (self.get(key) for key in self)
 
     def __iter__(self) -> Iterator[Any]:
         size, over = self.size, self.over
-        for key in self.below:
+        for key in self.below if self._moving is not None or type(self.below) is Overlay else self._forwards():
             if over.get(key) is not _GONE:
                 yield key
                 self._refuse_other_size(size)
         for key in islice(self.new, self._moved, None):
             yield key
             self._refuse_other_size(size)
+
+    def _forwards(self) -> Iterator[Any]:
+        """The keys of the dict below: those that were taken from the front are not met again.
+
+        Only what was gone through once is remembered, so that to look at the first key takes no time.
+        """
+        if self._unmet is None:
+            self._unmet = iter(self.below)
+        while self._front < len(self._met) and self.over.get(self._met[self._front]) is _GONE:
+            self._front += 1
+        at = self._front
+        while True:
+            if at == len(self._met):
+                self._met += islice(self._unmet, _AHEAD)
+                if at == len(self._met):
+                    return
+            yield self._met[at]
+            at += 1
 
     def __reversed__(self) -> Iterator[Any]:
         size, over = self.size, self.over

@@ -10,6 +10,7 @@ import msgspec
 
 from cutpoint.state.batches import encode_batch
 from cutpoint.state.capture import Batch, TableCapture
+from cutpoint.state.checking import Checker
 from cutpoint.state.formats import Format
 
 
@@ -32,6 +33,7 @@ class CapturedTable:
     version: int
     capture: TableCapture
     encoding: Format
+    checker: Checker | None = None
 
     @property
     def format(self) -> str:
@@ -43,7 +45,10 @@ class CapturedTable:
 
         Raises `ConfigurationError` that names the state and the key.
         """
-        return encode_batch(self.encoding, batch, f"state {self.name!r}")
+        frames = encode_batch(self.encoding, batch, f"state {self.name!r}")
+        if self.checker is not None:
+            self.checker.writing(self.capture, batch)
+        return frames
 
 
 RecordedState = CapturedState | CapturedTable

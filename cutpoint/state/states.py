@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from cutpoint.errors import ConfigurationError, Damaged, RecoveryFailed, UsageError
 from cutpoint.names import is_process_name
 from cutpoint.state.capture import TableCapture
+from cutpoint.state.checking import Checker
 from cutpoint.state.declared import Content, Declared, Holder, Migrations, StoredLike, StoredTable
 from cutpoint.state.formats import MSGPACK, format_named
 from cutpoint.state.hooks import BuiltIn, Derived, Hooks
@@ -47,6 +48,8 @@ class Restoration:
         for declared, content in self._contents:
             if isinstance(declared.holder, Table):
                 declared.holder.replace(content.value, base=content.exact)
+                if declared.checker is not None:
+                    declared.checker.restored(content.value if content.exact else {})
             elif isinstance(declared.holder, Value):
                 declared.holder.replace(content.value)
         failures: list[str] = []
@@ -94,10 +97,11 @@ class States:
         version: int = 1,
         migrations: Migrations = NO_MIGRATIONS,
         format: str = "msgpack",  # noqa: A002
+        check: bool = False,
     ) -> Table[Any, Any]:
-        """Declare a `Table`; it begins empty."""
+        """Declare a `Table`; it begins empty. ``check``: look for values that are changed in place (see `checking`)."""
         table: Table[Any, Any] = Table(f"state {name!r}")
-        self._declare(name, table, version, migrations, format)
+        self._declare(name, table, version, migrations, format, check=check)
         return table
 
     def value(
@@ -143,7 +147,15 @@ class States:
         self._declared[name] = Declared(name=name, holder=built_in, format=MSGPACK, version=1, migrations={})
 
     def _declare(
-        self, name: str, holder: Holder, version: int, migrations: Migrations, format_name: str, *, initial: bytes = b""
+        self,
+        name: str,
+        holder: Holder,
+        version: int,
+        migrations: Migrations,
+        format_name: str,
+        *,
+        initial: bytes = b"",
+        check: bool = False,
     ) -> Declared:
         if self._sealed:
             raise UsageError(f"state {name!r} is declared after the start; declare every state before it")
@@ -154,13 +166,15 @@ class States:
             )
         if name in self._declared:
             raise ConfigurationError(f"state {name!r} is declared twice; give one of the two another name")
+        format_ = format_named(format_name)
         declared = Declared(
             name=name,
             holder=holder,
-            format=format_named(format_name),
+            format=format_,
             version=version,
             migrations=dict(migrations),
             initial=initial,
+            checker=Checker(holder, format_, f"state {name!r}") if check and isinstance(holder, Table) else None,
         )
         self._declared[name] = declared
         return declared
@@ -213,6 +227,16 @@ class States:
         Call it between other work until it returns ``False``.
         """
         return any(table.fold(entries) for table in self._tables())
+
+    def compare(self, entries: int = FOLD_ENTRIES) -> Iterator[tuple[str, ...]]:
+        """Compare tables that were declared with ``check`` with what is stored of them, ``entries`` at each step.
+
+        Begin it after a cut is published or a part restored, and do other work between two steps. It gives complaints:
+        one for each entry that was changed in place without a word.
+        """
+        for declared in self._declared.values():
+            if declared.checker is not None:
+                yield from declared.checker.compare(entries)
 
     def _tables(self) -> Iterator[Table[Any, Any]]:
         return (declared.holder for declared in self._declared.values() if isinstance(declared.holder, Table))

@@ -310,6 +310,15 @@ class Table(MutableMapping[K, V]):
 
     # -------------------------------------------------------------------------------------------------- looking inside
 
+    def changed_keys(self) -> Iterator[K]:
+        """The keys that were set or touched since the last capture."""
+        return iter(self._changed or ())
+
+    def is_noted(self, key: object) -> bool:
+        """Whether the next delta, or one whose cut has no outcome yet, contains ``key``."""
+        changed = self._changed
+        return changed is not None and (key in changed or key in self._gone or self._history.is_unpublished(key))
+
     def statistics(self) -> TableStatistics:
         """How the table is at this moment."""
         unfolded = 0
