@@ -18,14 +18,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from cutpoint.errors import CutpointError, Damaged, Fenced, RegistryError, StoreError
-from cutpoint.names import CutNumber, ProcessName
+from cutpoint.names import BEGINNING, CutNumber, ProcessName
 from cutpoint.protocol import coordinator_effects as ask
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.coordination import Coordination
 from cutpoint.protocol.ledger import from_records
 from cutpoint.protocol.messages import Join, ToCoordinator
 from cutpoint.registry import Conflict, Leadership, Registry, Transaction
-from cutpoint.store import Backend, KeyRing
+from cutpoint.store import Backend, KeyRing, list_manifests
 from cutpoint_coordinator.checking import check_parts
 from cutpoint_coordinator.links import Link
 from cutpoint_coordinator.notices import Notices
@@ -110,10 +110,25 @@ class Driver:
             ledger = from_records(records, computation=self._settings.computation)
         except RegistryError as error:
             raise UnreadableLedger(str(error)) from error
+        stored = await self._last_stored() if not ledger.computation.request else BEGINNING
         self._spawn(self._write_ledger())
         self._spawn(self._watch_leadership())
         self._arm_interval()
-        self.step(was.LedgerLoaded(now=self._now(), ledger=ledger))
+        self.step(was.LedgerLoaded(now=self._now(), ledger=ledger, last_stored=stored))
+
+    async def _last_stored(self) -> CutNumber:
+        """The highest number in the store, which a registry that knows nothing must count on from."""
+        while True:
+            try:
+                cuts = await asyncio.to_thread(list_manifests, self._backend)
+            except StoreError as error:
+                self._notices.add("store unreachable", f"{error}. Trying again.", level=logging.WARNING)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if cuts:
+                text = f"the registry is new and the store holds recovery points up to {cuts[-1]}: numbers go on there"
+                self._notices.add("registry is new", text, level=logging.WARNING)
+            return cuts[-1] if cuts else BEGINNING
 
     def step(self, event: was.Event) -> None:
         """Give ``event`` to the core and start what it asks for. Dropped once the driver has ended."""

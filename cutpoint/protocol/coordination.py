@@ -2,8 +2,8 @@
 
 One thing at a time: a cut, a recovery, or a change of the membership. What comes meanwhile waits, and when nothing is
 under way the core looks at what is there, in this order: what another coordinator left unfinished, a recovery that was
-asked for, a recovery that somebody's loss calls for, a change of the membership, a cut. No decision depends on
-the order in which things were asked for, only on what is true now, so that a new leader decides the same.
+asked for, a recovery that somebody's loss calls for, a change of the membership, a cut, recovery points that nobody
+keeps any longer. No decision depends on the order in which things were asked for, only on what is true now, so that a new leader decides the same.
 
 Facts become visible in the ledger when the registry has said yes (`cutpoint.protocol.desk`); the rules that safety
 hangs on are in `cutpoint.protocol.safeguards`. ``step`` is total: what is late, foreign or unknown is counted.
@@ -24,6 +24,7 @@ from cutpoint.protocol.coordinator_effects import Effect, Refusal, RetryCut
 from cutpoint.protocol.coordinator_events import Event
 from cutpoint.protocol.cut import Cut
 from cutpoint.protocol.desk import Desk, Policy
+from cutpoint.protocol.forgetting import Forgetting
 from cutpoint.protocol.ledger import Ledger
 from cutpoint.protocol.membership import Agent, Standing
 from cutpoint.protocol.messages import CutRefused, HeldUp, Leave, PartCaptured, PartStored, Ready, ToCoordinator, Unfit
@@ -47,6 +48,7 @@ class Coordination:
         self._safeguards = safeguards or Safeguards()
         self._admission = Admission(self._desk)
         self._releases = Releases(self._desk)
+        self._forgetting = Forgetting(self._desk)
         self._loaded = False
         self._cut: Cut | None = None
         self._recovery: Recovery | None = None
@@ -66,6 +68,7 @@ class Coordination:
             was.CutRequested: self._on_cut_requested,
             was.RecoveryRequested: self._on_recovery_requested,
             was.ReleaseRequested: self._on_release_requested,
+            was.ForgetRequested: self._on_forget_requested,
             was.IntervalElapsed: self._on_interval_elapsed,
             was.CutRetryDue: self._on_cut_retry_due,
             was.DeadlinePassed: lambda e: self._cut is not None and self._cut.deadline_passed(e.cut),
@@ -85,6 +88,12 @@ class Coordination:
         while self._loaded and self._work():
             pass
         return self._desk.take_effects()
+
+    @property
+    def occupied(self) -> bool:
+        """Whether a cut or a recovery is under way or about to be: no time for what can wait."""
+        wanted = self._cut_due or bool(self._cut_requests) or bool(self._recovery_requests)
+        return wanted or self._cut is not None or self._recovery is not None
 
     @property
     def ledger(self) -> Ledger:
@@ -121,7 +130,7 @@ class Coordination:
     def _on_ledger_loaded(self, event: was.LedgerLoaded) -> bool:
         if self._loaded:
             return False
-        self._loaded, self._desk.ledger = True, event.ledger
+        self._loaded, self._desk.ledger = True, event.ledger.counting_from(event.last_stored)
         return True
 
     def _on_agent_connected(self, event: was.AgentConnected) -> bool:
@@ -203,6 +212,12 @@ class Coordination:
         self._releases.ask(event)
         return True
 
+    def _on_forget_requested(self, event: was.ForgetRequested) -> bool:
+        self._forgetting.ask(event)
+        if self._recovery is not None:
+            self._forgetting.refuse_all()
+        return True
+
     def _on_interval_elapsed(self, _: was.IntervalElapsed) -> bool:
         if not self._loaded or self._cut is not None or self._recovery is not None:
             return False
@@ -224,6 +239,8 @@ class Coordination:
 
     def _work(self) -> bool:
         """Do the next thing; False when there is nothing to do until something happens."""
+        if self._forgetting.report():
+            return True
         between = self._cut is None and (self._recovery is None or self._recovery.phase == "preparing")
         if between and self._releases.advance():
             return True
@@ -295,6 +312,7 @@ class Coordination:
             return True
         if (call := self._unfinished_recovery() or self._requested_recovery() or self._called_for()) is not None:
             self._refuse_cuts("a recovery is about to begin; ask again when it is over")
+            self._forgetting.refuse_all()
             self._recovery = Recovery(self._desk, self._safeguards, call)
             return True
         wanted = bool(self._cut_requests) or self._cut_due
@@ -303,7 +321,7 @@ class Coordination:
             self._desk.write(members)
             return True
         somebody_waits = self._admission.somebody_awaits_cut() and not self._resting
-        return (wanted or somebody_waits) and self._open_cut()
+        return ((wanted or somebody_waits) and self._open_cut()) or self._forgetting.begin()
 
     def _unfinished_recovery(self) -> Call | None:
         unfinished = self.ledger.computation.recovering

@@ -175,7 +175,15 @@ class Released:
     process: ProcessName
 
 
-Outcome = CutOpened | CutPublished | CutAbandoned | Refusal | RecoveryDone | RecoveryFailed | Released
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Forgotten:
+    """No recovery will ever ask for ``cuts`` again: their manifests may go. ``kept`` says of others why they stay."""
+
+    cuts: tuple[CutNumber, ...]
+    kept: Mapping[CutNumber, str] = dataclasses.field(default_factory=dict)
+
+
+Outcome = CutOpened | CutPublished | CutAbandoned | Refusal | RecoveryDone | RecoveryFailed | Released | Forgotten
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

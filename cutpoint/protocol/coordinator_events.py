@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from cutpoint.names import CutNumber, Incarnation, ProcessName
+from cutpoint.names import BEGINNING, CutNumber, Incarnation, ProcessName
 from cutpoint.protocol.ledger import Ledger, RecoveryPoint
 from cutpoint.protocol.messages import Join, ToCoordinator
 
@@ -24,9 +24,14 @@ class Event:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class LedgerLoaded(Event):
-    """This coordinator leads, and this is what the registry says. The first event that matters, and only once."""
+    """This coordinator leads, and this is what the registry says. The first event that matters, and only once.
+
+    ``last_stored``: the highest number that the store has, where the registry knows of none: numbers are never used
+    twice, not even after a registry was lost.
+    """
 
     ledger: Ledger
+    last_stored: CutNumber = BEGINNING
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +85,14 @@ class ReleaseRequested(Event):
 
     request: str
     process: ProcessName
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ForgetRequested(Event):
+    """Retention keeps these recovery points no longer. Answered by Forgotten: then their manifests may be deleted."""
+
+    request: str
+    cuts: tuple[CutNumber, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -52,6 +52,7 @@ def draft(
         left=left,
         in_flight=certificate.in_flight,
         bytes=sum(part.bytes for part in parts),
+        fresh_bytes=sum(part.fresh_bytes for part in parts),
         duration_seconds=duration_seconds,
         stall_seconds=max((part.stall_seconds for part in parts), default=0.0),
     )

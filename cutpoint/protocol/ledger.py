@@ -80,7 +80,8 @@ class RecoveryPoint(msgspec.Struct, frozen=True, kw_only=True):
 
     ``left`` are processes that had left by then: a recovery does not wait for them. ``damaged`` says why it
     cannot be restored, empty if nothing is known against it. ``manifest`` is the manifest's digest, ``bytes`` counts
-    all parts and it, ``created`` is ISO 8601.
+    all parts and it, ``fresh_bytes`` what of the parts was written by this very cut, ``created`` is ISO 8601.
+    ``ancestor`` is set when ``parent`` was forgotten: the nearest recovery point that this one descends from.
     """
 
     cut: CutNumber
@@ -95,7 +96,14 @@ class RecoveryPoint(msgspec.Struct, frozen=True, kw_only=True):
     manifest: str = ""
     created: str = ""
     damaged: str = ""
+    fresh_bytes: int = 0
+    ancestor: CutNumber | None = None
     request: str = ""
+
+    @property
+    def older(self) -> CutNumber:
+        """The nearest recovery point that this one descends from and that was not forgotten; 0: the beginning."""
+        return self.parent if self.ancestor is None else self.ancestor
 
     @property
     def demanded(self) -> tuple[ProcessName, ...]:
@@ -142,6 +150,11 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
             ledger = _with_record(ledger, record)
         return ledger
 
+    def counting_from(self, last_cut: CutNumber) -> Ledger:
+        """The ledger whose next cut has a number above ``last_cut`` too."""
+        last_cut = max(last_cut, self.computation.last_cut)
+        return self.with_records([msgspec.structs.replace(self.computation, last_cut=last_cut)])
+
     def belonging(self) -> tuple[ProcessName, ...]:
         """The members of the next cut, ascending."""
         return tuple(sorted(name for name, member in self.members.members.items() if member.belongs))
@@ -163,8 +176,26 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         """``cut``, or the nearest undamaged recovery point that it descends from; None if there is none."""
         point = self.points.get(cut)
         while point is not None and point.damaged:
-            point = self.points.get(point.parent)
+            point = self.points.get(point.older)
         return None if point is None else point.cut
+
+    def collected(self, cut: CutNumber) -> bool:
+        """Whether ``cut`` was a recovery point that was forgotten: every cut that has ended became one or none."""
+        known = cut in self.points or cut in self.abandoned or cut == self.computation.open_cut
+        return not known and BEGINNING < cut <= self.computation.last_cut
+
+    def without(self, cuts: Iterable[CutNumber]) -> Ledger:
+        """The ledger after these recovery points were forgotten; those that descend from them know what is left."""
+        gone = {cut: self.points[cut] for cut in cuts}
+        points: dict[CutNumber, RecoveryPoint] = {}
+        for point in self.points.values():
+            older = point.older
+            while older in gone:
+                older = gone[older].older
+            if point.cut not in gone:
+                changed = older != point.older
+                points[point.cut] = msgspec.structs.replace(point, ancestor=older) if changed else point
+        return msgspec.structs.replace(self, points=points)
 
 
 def _with_record(ledger: Ledger, record: LedgerRecord) -> Ledger:
@@ -190,11 +221,16 @@ def key_of(record: LedgerRecord) -> str:
         case Members():
             return "members"
         case RecoveryPoint():
-            return f"points/{record.cut}"
+            return key_of_point(record.cut)
         case AbandonedCut():
             return f"abandoned/{record.cut}"
         case CompletedRecovery():
             return f"recoveries/{record.incarnation}"
+
+
+def key_of_point(cut: CutNumber) -> str:
+    """Where the record of a recovery point lies in the registry."""
+    return f"points/{cut}"
 
 
 def encode(record: LedgerRecord) -> bytes:

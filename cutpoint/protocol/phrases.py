@@ -19,6 +19,14 @@ def release_of(names: Sequence[ProcessName]) -> str:
     return "`cutpoint release NAME` for each that will not come back"
 
 
+def was_collected(cut: CutNumber) -> str:
+    """What became of a recovery point that is no more, and what to do."""
+    return (
+        f"recovery point {cut} was collected: retention kept it no longer; nothing was changed; "
+        "`cutpoint points` lists those that there are"
+    )
+
+
 def last_resort(cut: CutNumber) -> str:
     """What is left to do when all recovery points down from ``cut`` are marked as damaged; from 0: begin anew."""
     if cut == BEGINNING:

@@ -10,7 +10,7 @@ import dataclasses
 from cutpoint.names import BEGINNING, CutNumber, Life, ProcessName
 from cutpoint.protocol.desk import Desk
 from cutpoint.protocol.membership import Standing
-from cutpoint.protocol.phrases import last_resort, naming, release_of
+from cutpoint.protocol.phrases import last_resort, naming, release_of, was_collected
 from cutpoint.protocol.recovery import Call
 from cutpoint.protocol.recovery_records import participants
 
@@ -84,6 +84,8 @@ def requested(desk: Desk, target: CutNumber | None) -> CutNumber | str:
         if found is None:
             return f"no undamaged recovery point is left; nothing was changed; {last_resort(base)}"
         target = found
+    if ledger.collected(target):
+        return was_collected(target)
     if target != BEGINNING and target not in ledger.points:
         return f"there is no recovery point {target}; nothing was changed; `cutpoint points` lists them"
     if not participants(ledger, desk.membership, target):

@@ -215,3 +215,23 @@ async def test_a_core_that_fails_is_thrown_away_and_built_anew_from_the_registry
     await ledger.vanish()
     await ledger.join(service.url)
     assert (await client.cut()).cut == 2
+
+
+async def test_after_the_registry_was_lost_no_number_is_used_twice(
+    serve: Serve, agents: Agents, ask: Ask, store: Path
+) -> None:
+    """Else what a cut has just written could pass for the leavings of an old one (decision 0012)."""
+    before = await serve()
+    ledger = await agents("ledger", before.url)
+    client = await ask(before.url)
+    for _ in range(2):
+        await client.cut()
+    await before.stop()  # type: ignore[attr-defined]
+    await ledger.vanish()
+
+    after = await serve(registry=MemoryRegistry())
+    await agents("ledger", after.url, life="life-2")
+    cut = await (await ask(after.url)).cut()
+    assert (cut.cut, cut.state) == (3, "published")
+    assert list_manifests(open_backend(str(store))) == (1, 2, 3)
+    assert any("numbers go on there" in notice.text for notice in (await (await ask(after.url)).topology()).notices)
