@@ -11,16 +11,17 @@ from collections.abc import Callable
 
 from cutpoint.store import PartWriter, RunWriter
 
-TURN_BYTES = 256 * 1024
-"""How many bytes a thread is given at a time."""
-
 Call = Callable[[], object]
 
 
 class Feed:
-    """Calls on their way to threads. At most two turns' bytes are held: one that runs and one that is put together."""
+    """Calls on their way to threads, about ``turn_bytes`` at a time.
 
-    def __init__(self) -> None:
+    At most two turns' bytes are held: one that runs and one that is put together.
+    """
+
+    def __init__(self, turn_bytes: int) -> None:
+        self._turn_bytes = turn_bytes
         self._calls: list[Call] = []
         self._bytes = 0
         self._running: asyncio.Task[None] | None = None
@@ -35,7 +36,7 @@ class Feed:
     @property
     def full(self) -> bool:
         """Whether it is time to `pass_on`."""
-        return self._bytes >= TURN_BYTES
+        return self._bytes >= self._turn_bytes
 
     async def pass_on(self) -> None:
         """Wait until the calls before have been made, and have these begun. Raises what a call before raised."""

@@ -27,10 +27,12 @@ from cutpoint.store import (
     RunKind,
     RunWriter,
     StoredState,
+    Tiers,
     anew,
     merge_due,
 )
 from cutpoint_agents.feed import Feed, add_pieces
+from cutpoint_agents.settings import Settings
 from cutpoint_agents.slices import Pace, encoded, in_slices
 
 REST = 4.0
@@ -69,10 +71,10 @@ def with_merged(
     return everything
 
 
-def rewritten(part: KnownPart) -> tuple[str, ...]:
+def rewritten(part: KnownPart, tiers: Tiers) -> tuple[str, ...]:
     """The tables that the next cut, or a merge after it, writes anew: all of them must be captured."""
     tables = [state for state in part.head.states if state.kind == "table"]
-    return tuple(state.name for state in tables if anew(state.runs) or _whole(merge_due(state.runs)))
+    return tuple(state.name for state in tables if anew(state.runs, tiers) or _whole(merge_due(state.runs, tiers)))
 
 
 def _whole(merge: Merge | None) -> bool:
@@ -89,12 +91,14 @@ class Merger:
         busy: Callable[[], bool],
         failed: Callable[[CutpointError | OSError], None],
         pace: Callable[[float], Pace],
+        settings: Settings,
     ) -> None:
         self.merged: dict[str, Merged] = {}
         self._spawn = spawn
         self._busy = busy
         self._failed = failed
         self._pace = pace
+        self._settings = settings
         self._task: asyncio.Task[None] | None = None
 
     def forget(self) -> None:
@@ -112,10 +116,11 @@ class Merger:
     ) -> None:
         """``part`` is a recovery point's: merge what is due of it. Releases the captures that it does not need."""
         due: list[tuple[CapturedTable, StoredState, Merge]] = []
+        tiers = self._settings.tiers
         stored = {state.name: state for state in part.head.states}
         for table in tables:
             state = stored.get(table.name)
-            merge = merge_due(state.runs) if state is not None and not anew(state.runs) else None
+            merge = merge_due(state.runs, tiers) if state is not None and not anew(state.runs, tiers) else None
             if _whole(merge) and table.capture.frozen is None:
                 merge = None  # the next cut captures all of it
             idle = self._task is None or self._task.done()
@@ -168,9 +173,10 @@ class Merger:
     async def _write(
         self, writer: RunWriter, table: CapturedTable, batches: Iterable[Batch], kind: RunKind, pace: Pace
     ) -> LooseRun:
-        feed = Feed()
+        chunk_bytes = self._settings.chunk_bytes
+        feed = Feed(chunk_bytes)
         try:
-            async for pieces, entries in encoded(batches, table.encode, pace):
+            async for pieces, entries in encoded(batches, table.encode, pace, chunk_bytes=chunk_bytes):
                 feed.put(partial(add_pieces, writer, pieces, entries), sum(map(len, pieces)))
                 if feed.full:
                     await feed.pass_on()

@@ -93,7 +93,11 @@ class Parts:
         self._base: KnownPart | None = None
         self._loaded: Loaded | None = None
         self._merger = Merger(
-            spawn=spawn, busy=lambda: self._writing is not None, failed=self._not_merged, pace=self._pace
+            spawn=spawn,
+            busy=lambda: self._writing is not None,
+            failed=self._not_merged,
+            pace=self._pace,
+            settings=settings,
         )
 
     def use_store(self, url: str, computation: str) -> None:
@@ -110,7 +114,8 @@ class Parts:
         """
         known = self._base if self._base is not None and self._base.head.cut == base else None
         try:
-            recorded = self._states.record(full=self._states.names if known is None else rewritten(known))
+            full = self._states.names if known is None else rewritten(known, self._settings.tiers)
+            recorded = self._states.record(full=full)
         except CutpointError as error:
             self._done(PersistFailed(cut=cut, reason=str(error)))
             return
@@ -121,7 +126,7 @@ class Parts:
             merged=self._merger.merged,
             pace=self._pace(0.0),
             changes=lambda: self._states.changed,
-            changes_max=self._settings.cut_changes_max,
+            settings=self._settings,
         )
         self._task = self._spawn(self._write(self._writing, known))
 
@@ -187,10 +192,12 @@ class Parts:
             era=CutNumber(cut - 1),
             base=base,
             sealing=self._sealing,
+            pack_bytes=self._settings.pack_bytes,
         )
 
     def _run_writer(self, cut: CutNumber) -> Callable[[], RunWriter]:
-        return lambda: RunWriter(self._backend(), era=cut, sealing=self._sealing)
+        pack_bytes = self._settings.pack_bytes
+        return lambda: RunWriter(self._backend(), era=cut, sealing=self._sealing, pack_bytes=pack_bytes)
 
     def _reader_of(self, part: KnownPart) -> Callable[[], PartReader]:
         return lambda: open_part(self._backend(), part.pack, sealing=self._sealing)

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Literal
 
 from cutpoint.errors import ConfigurationError
+from cutpoint.store import TIERS, Tiers
 
 Rollback = Literal["in-place", "restart"]
 
@@ -39,6 +40,9 @@ class Settings:
     ``slice_entries``: how many entries of tables are encoded for a cut at most before the service's own work goes on.
     ``cut_changes_max``: how many changes of tables are kept apart while a cut is being written; a cut that has not
     been written by then is abandoned.
+    ``chunk_bytes``: how long the chunks of tables are, about: enough for a thread to be worth its while, little enough
+    to be read back alone; ``pack_bytes``: how long the packs that hold them are, about. ``tiers``: which of a table's
+    runs are worth merging.
     """
 
     window_messages: int = 256
@@ -58,10 +62,15 @@ class Settings:
     report_seconds: float = 5.0
     slice_entries: int = 2048
     cut_changes_max: int = 4_000_000
+    chunk_bytes: int = 256 * 1024
+    pack_bytes: int = 8 * 1024 * 1024
+    tiers: Tiers = TIERS
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             number = getattr(self, field.name)
+            if field.name == "tiers":
+                continue
             if type(number) not in (int, float) or not 0 < number < float("inf"):
                 raise ConfigurationError(f"{field.name} must be a number above 0, not {number!r}")
         if self.message_bytes_max < SURE_BYTES:

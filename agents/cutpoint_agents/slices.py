@@ -15,9 +15,6 @@ from cutpoint.state import Batch
 SLICE_SECONDS = 0.0004
 """How long a slice may hold the event loop."""
 
-CHUNK_BYTES = 256 * 1024
-"""How long a chunk is, about: enough for a thread to be worth its while, little enough to be read back alone."""
-
 BATCH_ENTRIES = 128
 """The most entries that are encoded in one call. The clock is read between two calls."""
 
@@ -63,9 +60,12 @@ async def in_slices(work: Iterator[int], pace: Pace) -> None:
 
 
 async def encoded(
-    batches: Iterable[Batch], encode: Callable[[Batch], bytes], pace: Pace
+    batches: Iterable[Batch], encode: Callable[[Batch], bytes], pace: Pace, *, chunk_bytes: int
 ) -> AsyncIterator[tuple[list[bytes], int]]:
-    """The chunks of a run, each as the encoded batches in it and the number of its entries."""
+    """The chunks of a run, each as the encoded batches in it and the number of its entries.
+
+    ``chunk_bytes``: a batch that makes a chunk this long is its last.
+    """
     pieces: list[bytes] = []
     entries = size = 0
     pace.go_on()
@@ -76,7 +76,7 @@ async def encoded(
         entries += count
         size += len(data)
         over = pace.over(count)
-        if size >= CHUNK_BYTES:
+        if size >= chunk_bytes:
             yield pieces, entries
             pieces, entries, size = [], 0, 0
         if over:

@@ -19,6 +19,7 @@ from cutpoint.state import CapturedState, CapturedTable, Recorded
 from cutpoint.store import KnownPart, PartWriter, RunKind, StoredState, anew
 from cutpoint_agents.feed import Feed, add_pieces
 from cutpoint_agents.merging import Merged, with_merged
+from cutpoint_agents.settings import Settings
 from cutpoint_agents.slices import Pace, encoded
 
 
@@ -34,7 +35,7 @@ class Writing:
         merged: dict[str, Merged],
         pace: Pace,
         changes: Callable[[], int],
-        changes_max: int,
+        settings: Settings,
     ) -> None:
         self.cut = cut
         self.recorded = recorded
@@ -44,8 +45,8 @@ class Writing:
         self._base = base
         self._merged = merged
         self._changes = changes
-        self._changes_max = changes_max
-        self._feed = Feed()
+        self._settings = settings
+        self._feed = Feed(settings.chunk_bytes)
         self._channels: asyncio.Future[PersistPart] = asyncio.get_running_loop().create_future()
 
     def channels_known(self, effect: PersistPart) -> None:
@@ -102,13 +103,14 @@ class Writing:
         stored = self._states.get(state.name)
         if stored is None or (stored.kind, stored.version, stored.format) != ("table", state.version, state.format):
             return None
-        return None if anew(stored.runs) else stored
+        return None if anew(stored.runs, self._settings.tiers) else stored
 
     async def _write_run(self, writer: PartWriter, state: CapturedTable, kind: RunKind) -> None:
         self._feed.put(partial(writer.begin_run, kind))
         capture = state.capture
         batches = capture.full(self.pace.batch) if kind == "base" else capture.delta(self.pace.batch)
-        async for pieces, entries in encoded(batches, state.encode, self.pace):
+        chunks = encoded(batches, state.encode, self.pace, chunk_bytes=self._settings.chunk_bytes)
+        async for pieces, entries in chunks:
             self._feed.put(partial(add_pieces, writer, pieces, entries), sum(map(len, pieces)))
             if self._feed.full:
                 await self._feed.pass_on()
@@ -117,9 +119,9 @@ class Writing:
         self._feed.put(writer.end_run)
 
     def _check_limits(self, state: CapturedTable) -> None:
-        if (waiting := self._changes()) > self._changes_max:
+        if (waiting := self._changes()) > (most := self._settings.cut_changes_max):
             raise CutpointError(
-                f"{waiting} entries changed while cut {self.cut} was being written, and {self._changes_max} are kept "
+                f"{waiting} entries changed while cut {self.cut} was being written, and {most} are kept "
                 f"apart meanwhile; table {state.name!r} was at {self._feed.bytes} bytes; the service goes on and "
                 "nothing is lost; give it a faster store, or raise cut_changes_max"
             )

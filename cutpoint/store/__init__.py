@@ -39,7 +39,7 @@ from cutpoint.store.manifests import (
 from cutpoint.store.memory import MemoryBackend
 from cutpoint.store.packs import read_pack
 from cutpoint.store.reader import PartReader, open_part
-from cutpoint.store.tiers import Merge, anew, merge_due
+from cutpoint.store.tiers import TIERS, Merge, Tiers, anew, merge_due
 from cutpoint.store.verification import Verification, Verifier
 from cutpoint.store.whole import Part, WholeState, read_part
 from cutpoint.store.writer import LooseRun, PartWriter, RunWriter
@@ -47,6 +47,7 @@ from cutpoint.store.writer import LooseRun, PartWriter, RunWriter
 __all__ = [
     "ERA_SPAN",
     "MANIFEST_BYTES_MAX",
+    "TIERS",
     "Backend",
     "ChunkRef",
     "DirectoryBackend",
@@ -66,6 +67,7 @@ __all__ = [
     "RunKind",
     "RunWriter",
     "StoredState",
+    "Tiers",
     "Verification",
     "Verifier",
     "WholeState",

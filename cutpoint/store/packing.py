@@ -27,12 +27,14 @@ class Packing:
         *,
         era: CutNumber,
         sealing: Sealing | None,
+        pack_bytes: int | None = None,
         known: tuple[PackRef, ...] = (),
         chunks: Callable[[], Mapping[bytes, ChunkRef]] = dict,
     ) -> None:
         self._backend = backend
         self._era = era
         self._sealing = sealing
+        self._pack_bytes = pack_bytes
         self._compressor = Compressor()
         self._builder: PackBuilder | None = None
         self._filling = 0
@@ -95,7 +97,7 @@ class Packing:
 
     def _open(self) -> PackBuilder:
         if self._builder is None:
-            self._builder = PackBuilder(self._compressor, self._sealing)
+            self._builder = PackBuilder(self._compressor, self._sealing, bytes_wanted=self._pack_bytes)
             self._filling = len(self.packs)
             self.packs.append(None)
         return self._builder

@@ -78,8 +78,9 @@ _decoder: msgspec.msgpack.Decoder[_Index] = msgspec.msgpack.Decoder(_Index)
 class PackBuilder:
     """One pack that is being filled, in memory."""
 
-    def __init__(self, compressor: Compressor, sealing: Sealing | None) -> None:
+    def __init__(self, compressor: Compressor, sealing: Sealing | None, *, bytes_wanted: int | None = None) -> None:
         self._compressor = compressor
+        self._bytes_wanted = PACK_BYTES if bytes_wanted is None else bytes_wanted
         self._seal: Seal | None = None
         header = _HEADER
         if sealing is not None:
@@ -94,7 +95,7 @@ class PackBuilder:
     @property
     def full(self) -> bool:
         """Whether the next chunk belongs into another pack."""
-        return self.bytes >= PACK_BYTES or len(self._entries) >= PACK_CHUNKS_MAX - 1
+        return self.bytes >= self._bytes_wanted or len(self._entries) >= PACK_CHUNKS_MAX - 1
 
     def add(self, raw: bytes | memoryview, name: bytes) -> tuple[int, int]:
         """Keep the chunk ``raw``, whose id is ``name``; where it begins and how long it is stored."""

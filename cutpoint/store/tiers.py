@@ -12,17 +12,26 @@ from dataclasses import dataclass
 
 from cutpoint.store.chunks import Run
 
-DELTAS_MIN = 4
-"""Fewer delta runs than this are not worth merging."""
 
-DELTAS_MAX = 32
-"""With so many delta runs all of them are merged, whatever their lengths."""
+@dataclass(frozen=True, kw_only=True)
+class Tiers:
+    """What is worth merging.
 
-BASE_SHARE = 0.5
-"""The base is written anew once the changes have this share of its length."""
+    ``deltas_min``: fewer delta runs than this are not. ``deltas_max``: with so many all of them are merged, whatever
+    their lengths. ``base_share``: the base is written anew once the changes have this share of its length.
+    ``similar``: a run is taken into a merge while it is no longer than so many times what comes after it.
+    ``small_bytes``: a table that is no longer is written anew by a cut itself, not between cuts.
+    """
 
-SIMILAR = 2.0
-"""A run is taken into a merge while it is no longer than so many times what comes after it."""
+    deltas_min: int = 4
+    deltas_max: int = 32
+    base_share: float = 0.5
+    similar: float = 2.0
+    small_bytes: int = 1024 * 1024
+
+
+TIERS = Tiers()
+"""What suits services."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,27 +42,23 @@ class Merge:
     last: int
 
 
-SMALL_BYTES = 1024 * 1024
-"""A table that is no longer is written anew by a cut itself, not between cuts."""
-
-
-def anew(runs: Sequence[Run]) -> bool:
+def anew(runs: Sequence[Run], tiers: Tiers = TIERS) -> bool:
     """Whether a cut had better write the whole table than its changes alone: it is small, and has changed a lot."""
     changed = sum(run.raw_bytes for run in runs[1:])
-    return runs[0].raw_bytes <= SMALL_BYTES and changed >= BASE_SHARE * runs[0].raw_bytes
+    return runs[0].raw_bytes <= tiers.small_bytes and changed >= tiers.base_share * runs[0].raw_bytes
 
 
-def merge_due(runs: Sequence[Run]) -> Merge | None:
+def merge_due(runs: Sequence[Run], tiers: Tiers = TIERS) -> Merge | None:
     """The merge that is worth its while now, if there is one. ``runs``: a table's, oldest first."""
     deltas = [run.raw_bytes for run in runs[1:]]
     if not deltas:
         return None
-    if sum(deltas) >= BASE_SHARE * runs[0].raw_bytes and len(deltas) >= DELTAS_MIN:
+    if sum(deltas) >= tiers.base_share * runs[0].raw_bytes and len(deltas) >= tiers.deltas_min:
         return Merge(first=0, last=len(runs))
-    if len(deltas) >= DELTAS_MAX:
+    if len(deltas) >= tiers.deltas_max:
         return Merge(first=1, last=len(runs))
     first, after = len(deltas) - 1, deltas[-1]
-    while first > 0 and deltas[first - 1] <= SIMILAR * after:
+    while first > 0 and deltas[first - 1] <= tiers.similar * after:
         first -= 1
         after += deltas[first]
-    return Merge(first=first + 1, last=len(runs)) if len(deltas) - first >= DELTAS_MIN else None
+    return Merge(first=first + 1, last=len(runs)) if len(deltas) - first >= tiers.deltas_min else None

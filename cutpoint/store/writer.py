@@ -44,7 +44,8 @@ class PartWriter:
     """One part on its way to the store; see the module's text. All calls block.
 
     ``era``: the last cut that is known to have ended. ``base``: the part of the recovery point on which this cut may
-    build, as `written` was then or as it was read back. After an error nothing more can be written.
+    build, as `written` was then or as it was read back. ``pack_bytes``: from how many on a pack is full; None:
+    `PACK_BYTES`. After an error nothing more can be written.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class PartWriter:
         era: CutNumber,
         base: KnownPart | None,
         sealing: Sealing | None = None,
+        pack_bytes: int | None = None,
     ) -> None:
         if base is not None and (base.head.process, base.head.computation) != (process, computation):
             raise UsageError(f"a part of {process} cannot build on one of {base.head.process}; nothing was written")
@@ -79,7 +81,9 @@ class PartWriter:
         )
         known = base.packs if base is not None else ()
         self._known = len(known)
-        self._packing = Packing(backend, era=era, sealing=sealing, known=known, chunks=self._base_chunks)
+        self._packing = Packing(
+            backend, era=era, sealing=sealing, pack_bytes=pack_bytes, known=known, chunks=self._base_chunks
+        )
         self._states: list[StoredState] = []
         self._state: StoredState | None = None
         self._runs: list[Run] = []
@@ -246,8 +250,10 @@ class PartWriter:
 class RunWriter:
     """One run beside any part, for tables that are merged between cuts; see `PartWriter.keep_runs`."""
 
-    def __init__(self, backend: Backend, *, era: CutNumber, sealing: Sealing | None = None) -> None:
-        self._packing = Packing(backend, era=era, sealing=sealing)
+    def __init__(
+        self, backend: Backend, *, era: CutNumber, sealing: Sealing | None = None, pack_bytes: int | None = None
+    ) -> None:
+        self._packing = Packing(backend, era=era, sealing=sealing, pack_bytes=pack_bytes)
         self._run: RunBuilder | None = None
 
     def add(self, raw: bytes, entries: int = 0) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutpoint.store.chunks import Run
-from cutpoint.store.tiers import DELTAS_MAX, Merge, merge_due
+from cutpoint.store.tiers import TIERS, Merge, merge_due
 
 
 def run(length: int) -> Run:
@@ -41,7 +41,7 @@ def test_there_are_never_many_runs_and_each_byte_is_written_a_few_times(base: in
         if merge := merge_due(runs):
             runs = merged(runs, merge)
             written += runs[-1].raw_bytes
-        assert len(runs) <= DELTAS_MAX
+        assert len(runs) <= TIERS.deltas_max
     rounds = sum(changes) / (base * 0.5) + 1
     assert written <= sum(changes) * 16 + rounds * 3 * (base + sum(changes))
 
