@@ -3,7 +3,8 @@
 One thing at a time: a cut, a recovery, or a change of the membership. What comes meanwhile waits, and when nothing is
 under way the core looks at what is there, in this order: what another coordinator left unfinished, a recovery that was
 asked for, a recovery that somebody's loss calls for, a change of the membership, a cut, recovery points that nobody
-keeps any longer. No decision depends on the order in which things were asked for, only on what is true now, so that a new leader decides the same.
+keeps any longer. No decision depends on the order in which things were asked for, only on what is true now, so that a
+new leader decides the same.
 
 Facts become visible in the ledger when the registry has said yes (`cutpoint.protocol.desk`); the rules that safety
 hangs on are in `cutpoint.protocol.safeguards`. ``step`` is total: what is late, foreign or unknown is counted.
@@ -48,7 +49,7 @@ class Coordination:
         self._safeguards = safeguards or Safeguards()
         self._admission = Admission(self._desk)
         self._releases = Releases(self._desk)
-        self._forgetting = Forgetting(self._desk)
+        self._forgetting = Forgetting(self._desk, self._safeguards)
         self._loaded = False
         self._cut: Cut | None = None
         self._recovery: Recovery | None = None

@@ -66,3 +66,22 @@ class Safeguards:
     def may_start(self, ledger: Ledger, incarnation: Incarnation) -> bool:
         """Nobody runs on before the registry knows that the recovery is over and whose lives count now."""
         return ledger.computation.incarnation == incarnation and ledger.computation.recovering is None
+
+    def needed(self, ledger: Ledger, cut: CutNumber) -> str:
+        """Why recovery point ``cut`` has to stay, empty if it may be forgotten."""
+        computation = ledger.computation
+        if cut > computation.last_cut:
+            return f"no cut {cut} has begun: these are the recovery points of another registry"
+        if cut == computation.open_cut:
+            return "it is being published"
+        if computation.recovering is not None:
+            return "a recovery is under way, and may need it"
+        if cut not in ledger.points:
+            return ""
+        if cut == max(ledger.points):
+            return "it is the last published"
+        if cut == computation.base:
+            return "what runs now descends from it"
+        if cut == ledger.restorable(computation.base):
+            return "a recovery would go to it"
+        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cutpoint.names import CutNumber
 from cutpoint.protocol import coordinator_effects as ask
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.coordinator_effects import Effect
@@ -31,7 +32,7 @@ class Oracles:
         match event:
             case was.PartsChecked() if not event.complaints:
                 self._checked[event.cut] = None
-            case was.CutRequested() | was.RecoveryRequested() | was.ReleaseRequested():
+            case was.CutRequested() | was.RecoveryRequested() | was.ReleaseRequested() | was.ForgetRequested():
                 self._asked[event.request] = self._asked.get(event.request, 0) + 1
             case was.ManifestWritten():
                 self._proved[event.cut] = None
@@ -58,6 +59,8 @@ class Oracles:
                     if isinstance(effect.outcome, ask.Released):
                         known = from_records(self._registry, computation="test")
                         assert known.dismissed(effect.outcome.process), "a release was answered before it was durable"
+                    if isinstance(effect.outcome, ask.Forgotten):
+                        self._forgotten(effect.outcome)
                     self._asked[effect.request] -= 1
                     assert self._asked[effect.request] >= 0, f"{effect.request} was answered twice"
                 case _:
@@ -66,7 +69,9 @@ class Oracles:
     def _transaction(self, write: ask.WriteLedger, before: Ledger) -> None:
         assert not self._pending, "two transactions at once"
         self._pending = write.request
-        after = from_records({**self._registry, **dict(write.puts)}, computation="test")
+        records = {**self._registry, **dict(write.puts)}
+        after = from_records({k: v for k, v in records.items() if k not in write.deletes}, computation="test")
+        self._nothing_needed_goes(before, after)
         for cut in after.points:
             if cut not in before.points:
                 assert cut in self._proved, f"cut {cut} was published without a manifest"
@@ -74,6 +79,24 @@ class Oracles:
         self._number_is_new(before.computation, after.computation)
         assert after.computation.incarnation >= before.computation.incarnation, "an incarnation was taken back"
         assert after.computation.last_cut >= before.computation.last_cut, "a number was taken back"
+
+    def _nothing_needed_goes(self, before: Ledger, after: Ledger) -> None:
+        gone = [cut for cut in before.points if cut not in after.points]
+        recovering = before.computation.recovering
+        if gone:
+            assert max(before.points) not in gone, "the last published recovery point was forgotten"
+            assert before.computation.base not in gone, "what runs now descends from a point that was forgotten"
+            assert recovering is None, "a recovery point was forgotten while a recovery was under way"
+            assert before.restorable(before.computation.base) == after.restorable(after.computation.base)
+        for cut in (cut for cut in after.points if cut in before.points):
+            assert _lineage(after, cut) == [each for each in _lineage(before, cut) if each in after.points], (
+                f"{cut} lost what it descends from"
+            )
+
+    def _forgotten(self, answer: ask.Forgotten) -> None:
+        known = from_records(self._registry, computation="test")
+        for cut in answer.cuts:
+            assert cut not in known.points, f"{cut} was told to be forgotten before that was durable"
 
     def _number_is_new(self, before: Computation, after: Computation) -> None:
         opened = after.open_cut if after.open_cut != before.open_cut else 0
@@ -112,3 +135,13 @@ class Oracles:
     def unanswered(self) -> tuple[str, ...]:
         """Requests without a last answer."""
         return tuple(request for request, count in self._asked.items() if count)
+
+
+def _lineage(ledger: Ledger, cut: int) -> list[int]:
+    """The recovery points that one descends from and that are left, the nearest first."""
+    found: list[int] = []
+    point = ledger.points.get(CutNumber(cut))
+    while point is not None:
+        point = ledger.points.get(point.older)
+        found += [] if point is None else [point.cut]
+    return found

@@ -127,6 +127,7 @@ class World:
         found += [self.interval, self.ask_cut]
         last = self.rig.core.ledger.computation.last_cut
         found += [partial(self.ask_recovery, target) for target in (None, 0, last)]
+        found += [partial(self.ask_forget, *cuts) for cuts in ((1,), (last,), (last - 1, last - 2))]
         found += [partial(self.change_leader, applied=applied) for applied in (False, True)]
         return found
 
@@ -252,6 +253,12 @@ class World:
         self._requests += 1
         name, request = ProcessName(process.name), f"release-{self._requests}"
         self.step(was.ReleaseRequested(now=self.rig.now(), request=request, process=name))
+
+    def ask_forget(self, *cuts: int) -> None:
+        """Retention wants these gone, whatever they are."""
+        self._requests += 1
+        numbers = tuple(CutNumber(max(cut, 1)) for cut in cuts)
+        self.step(was.ForgetRequested(now=self.rig.now(), request=f"forget-{self._requests}", cuts=numbers))
 
     def change_leader(self, *, applied: bool) -> None:
         """The coordinator dies. What it had asked for was done, or not, or will be done late."""

@@ -75,6 +75,11 @@ class StartedBeforeRecorded(Safeguards):
         return True
 
 
+class AnythingForgotten(Safeguards):
+    def needed(self, ledger: Ledger, cut: CutNumber) -> str:
+        return ""
+
+
 def two_cuts_the_first_abandoned(rig: Rig) -> None:
     rig.run(rig.request_cut("one"))
     rig.run(rig.says("a", CutRefused(cut=ONE, reason="no")))
@@ -117,7 +122,18 @@ def a_damaged_recovery_point(rig: Rig) -> None:
 
 def a_recovery(rig: Rig) -> None:
     rig.publish("a", "b")
-    rig.run(rig.request_recovery(1))
+    a_recovery_to(rig, 1)
+
+
+def what_runs_descends_from_a_point_that_nobody_keeps(rig: Rig) -> None:
+    rig.publish("a", "b")
+    rig.publish("a", "b")
+    a_recovery_to(rig, 1)
+    rig.run(was.ForgetRequested(now=rig.now(), request="drop", cuts=(ONE,)))
+
+
+def a_recovery_to(rig: Rig, target: int) -> None:
+    rig.run(rig.request_recovery(target))
     rig.run(rig.ready("a"))
     rig.run(rig.ready("b"))
 
@@ -131,6 +147,11 @@ CASES: list[tuple[type[Safeguards], Callable[[Rig], None], str]] = [
     (PublishedBeforeDurable, a_cut, "cut 1 was announced before it was published"),
     (NothingFenced, a_damaged_recovery_point, "somebody was stopped for no recovery"),
     (StoppedBeforeFenced, a_recovery, "somebody was stopped before the fence was durable"),
+    (
+        AnythingForgotten,
+        what_runs_descends_from_a_point_that_nobody_keeps,
+        "what runs now descends from a point that was forgotten",
+    ),
     (StartedBeforeRecorded, a_recovery, "somebody was started before the end was durable"),
 ]
 
