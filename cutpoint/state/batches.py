@@ -115,7 +115,7 @@ def chunked(frames: Iterable[bytes], bytes_max: int) -> Iterator[bytes]:
     parts: list[bytes] = []
     length = 0
     for frame in frames:
-        if parts and length + len(frame) > bytes_max:
+        if length and length + len(frame) > bytes_max:
             yield b"".join(parts)
             parts, length = [], 0
         start = 0

@@ -58,10 +58,11 @@ class Overlay:
         return self.new.get(key, default) if value is _GONE else value
 
     def __getitem__(self, key: Any) -> Any:
-        value = self.get(key, ABSENT)
+        value = self.over.get(key, ABSENT)
         if value is ABSENT:
-            raise KeyError(key)
-        return value
+            new = self.new
+            return new[key] if new and key in new else self.below[key]
+        return self.new[key] if value is _GONE else value
 
     def __contains__(self, key: Any) -> bool:
         value = self.over.get(key, ABSENT)

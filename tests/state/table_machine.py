@@ -12,35 +12,15 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from cutpoint.state import Batch, CapturedTable, Recorded, States, StoredTable, Table, chunked
+from cutpoint.state import Batch, CapturedTable, Recorded, Table
+from tests.state.stored import Stored, declared
 
 # Some are equal and not the same: a dict keeps the key that came first.
 KEYS: list[Any] = [1, 1.0, True, 2, "a", "b", None, (1, "x"), (1.0, "x"), 2**70]
 keys = st.sampled_from(KEYS)
 values: st.SearchStrategy[Any] = st.integers(0, 9) | st.lists(st.integers(0, 9), max_size=2)
-CHUNK_BYTES = 20
 END = object()
-NAME = "t"
-
-
-@dataclasses.dataclass(frozen=True)
-class Stored:
-    """A table as a store would give it back."""
-
-    runs: list[list[bytes]]
-    name: str = NAME
-    kind: str = "table"
-    version: int = 1
-    format: str = "msgpack"
-
-    def chunks(self) -> Iterator[bytes]:
-        for run in self.runs:
-            yield from chunked(run, CHUNK_BYTES)
-
-
-def declared() -> tuple[States, Table[Any, Any]]:
-    states = States()
-    return states, states.table(NAME)
+NAME = Stored.name
 
 
 def seen(content: Any) -> list[Any]:
@@ -51,9 +31,13 @@ def seen(content: Any) -> list[Any]:
 def replayed(runs: list[list[bytes]]) -> list[Any]:
     """What a new process would have after a restore."""
     states, table = declared()
-    stored: StoredTable = Stored(runs)
-    states.check([stored]).apply()
+    states.check([stored(runs)]).apply()
     return seen(table)
+
+
+def stored(runs: list[list[bytes]]) -> Stored:
+    """All runs as one table."""
+    return Stored([frame for run in runs for frame in run])
 
 
 # ------------------------------------------------------------------------------------------------------------- changes
@@ -334,7 +318,7 @@ class TableMachine(RuleBasedStateMachine):
         if crash:
             self.states, self.table = declared()
             self.walks.clear()
-        self.states.check([Stored(self.runs)]).apply()
+        self.states.check([stored(self.runs)]).apply()
         if self.cut is not None:
             self.cut.recorded.abandoned()
             self.cut = None
