@@ -11,7 +11,9 @@ import contextlib
 import dataclasses
 import os
 import socket
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -19,6 +21,8 @@ from urllib.parse import unquote, urlsplit
 from cutpoint.errors import ConfigurationError
 from cutpoint.registry import Registry
 from cutpoint.store import Backend, KeyRing, loaded_keys, open_backend
+from cutpoint.store.identity import StoreSealing, identify
+from cutpoint.store.replica import read_replica_note
 from cutpoint_coordinator.registry import open_registry
 from cutpoint_coordinator.settings import Address, Settings
 
@@ -48,22 +52,41 @@ async def open_all(settings: Settings) -> Opened:
         )
         remote = settings.registry.startswith("etcd://")
         with _tidied(_folder_of(backend)):
-            if remote:  # ask first what can be asked without making anything
-                registry = await opening()
-                try:
-                    await asyncio.to_thread(backend.check_writable)
-                except BaseException:
-                    await registry.close()
-                    raise
-            else:
-                await asyncio.to_thread(backend.check_writable)
-                registry = await opening()
+            if not remote:  # what can be asked without making anything comes first
+                await asyncio.to_thread(_check_store, backend)
+            registry = await opening()
+            try:
+                if remote:
+                    await asyncio.to_thread(_check_store, backend)
+                await asyncio.to_thread(_identify, backend, keys)
+            except BaseException:
+                await registry.close()
+                raise
     except BaseException:
         listener.close()
         raise
     return Opened(
         listener=listener, url=_reached_at(settings.listen, listener), registry=registry, backend=backend, keys=keys
     )
+
+
+def _check_store(backend: Backend) -> None:
+    """Raise `CutpointError` unless recovery points can be published there."""
+    backend.check_writable()
+    note = read_replica_note(backend)
+    if note is not None:
+        raise ConfigurationError(
+            f"{backend.url} is a replica that is kept in step with another store; nothing was started; if that one is "
+            f"gone for good, make this one the store: cutpoint replicate --to {backend.url} --promote"
+        )
+
+
+def _identify(backend: Backend, keys: KeyRing | None) -> None:
+    """See to it that the store says which one it is. Raises `Damaged` if it is of a newer format."""
+    sealing = keys.sealing if keys is not None else None
+    sealed = StoreSealing(algorithm="AES-256-GCM", key=sealing.current) if sealing and sealing.current else None
+    created = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
+    identify(backend, created=created, keys=keys, sealing=sealed)
 
 
 def _keys(path: str | None) -> KeyRing | None:

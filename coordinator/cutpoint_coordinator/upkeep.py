@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cutpoint.catalog.points import unknown_point
-from cutpoint.errors import StoreError
 from cutpoint.names import CutNumber
 from cutpoint.store.backend import Backend
 from cutpoint.store.collect import Collected
 from cutpoint.store.collection_plan import CollectionPlan
-from cutpoint.store.manifests import ManifestPart, list_manifests, read_manifest
+from cutpoint.store.manifests import list_manifests
 from cutpoint.store.replicate import Round
 from cutpoint.store.verification import Verification, Verifier
 from cutpoint_coordinator.answers import VerifyAnswer
-from cutpoint_coordinator.checking import recheck_manifest, verify_points
+from cutpoint_coordinator.checking import recheck_manifest
 
 if TYPE_CHECKING:
     from cutpoint.store.keys import KeyRing
@@ -73,8 +72,6 @@ def verify_store(
     for cut in chosen:
         if cut not in known:
             raise unknown_point(backend, cut)
-    if any(not part.packs for cut in chosen for part in _parts(backend, cut)):
-        return answered(verify_points(backend, chosen))
     verifier = Verifier(
         backend=backend,
         keys=keys,
@@ -83,13 +80,6 @@ def verify_store(
         stop=stop,
     )
     return verification_answer(verifier.full(chosen) if full else verifier.quick(chosen))
-
-
-def _parts(backend: Backend, cut: CutNumber) -> tuple[ManifestPart, ...]:
-    try:
-        return read_manifest(backend, cut).parts
-    except StoreError:
-        return ()
 
 
 def answered(answer: VerifyAnswer) -> VerificationAnswer:

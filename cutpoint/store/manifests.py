@@ -220,9 +220,19 @@ def _check(manifest: Manifest) -> str:
         complaint = (
             complaint
             or check_digest(part.object)
+            or _check_packs(part)
             or check_numbers(part, ("bytes", "in_flight_messages"))
             or check_seconds(part.stall_seconds, "stall_seconds")
         )
         for state in part.states:
             complaint = complaint or check_texts(state, ("name", "kind", "format")) or check_digest(state.digest)
     return complaint
+
+
+def _check_packs(part: ManifestPart) -> str:
+    """Complain of packs that are not those of one part: the last one holds its head."""
+    if not part.packs or part.packs[-1].digest != part.object:
+        return f"the last pack of {part.process} is not its object {part.object}"
+    if len({pack.name() for pack in part.packs}) != len(part.packs):
+        return f"a pack of {part.process} is in it twice"
+    return ""

@@ -72,7 +72,11 @@ def taken() -> Iterator[int]:
         ("coordinator --listen 127.0.0.1:0 --registry zookeeper://x", 1, "'zookeeper://x' is not a registry"),
         ("coordinator --listen 127.0.0.1:0 --registry etcd://host:0", 1, "is not a host and port"),
         ("coordinator --listen 127.0.0.1:0 --registry file/deeper", 1, "file"),
-        ("coordinator --listen 127.0.0.1:0 --store s3://bucket", 1, "there is no store for 's3://bucket'"),
+        (
+            "coordinator --listen 127.0.0.1:0 --store s3://bucket",
+            1,
+            "the store s3://bucket cannot be used: no credentials were found",
+        ),
         ("coordinator --listen 127.0.0.1:0 --store file/deeper", 1, "there is a file where a folder should be"),
         ("coordinator --listen 127.0.0.1:0 --store /proc/self/store", 1, "the store cannot be used"),
         ("show", 2, "Missing argument 'N'. See: cutpoint show --help"),

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cutpoint.errors import Damaged, StoreError
+from cutpoint.errors import Damaged, StoreError, UsageError
 from cutpoint.names import CutNumber
 from cutpoint.protocol.messages import PartSummary
 from cutpoint.store import (
@@ -23,6 +23,7 @@ from cutpoint.store import (
     read_manifest,
 )
 from cutpoint.store.caching import CachingBackend
+from cutpoint.store.documents import close_document, write_body
 from cutpoint.store.heads import summarise
 from cutpoint.store.keys import KeyRing
 from cutpoint.store.replicate import Replicator
@@ -215,17 +216,20 @@ def test_a_manifest_that_does_not_name_its_packs_is_damaged_and_nothing_of_it_is
         msgspec.structs.replace(part, packs=()),
         msgspec.structs.replace(part, object=digest_of(b"something else")),
     ):
+        forged = msgspec.structs.replace(manifest, parts=(strange,))
+        with pytest.raises(UsageError, match="the last pack of service-0 is not its object"):
+            publish_manifest(backend, forged)
         backend.delete(manifest_name(ONE))
-        publish_manifest(backend, msgspec.structs.replace(manifest, parts=(strange,)))
+        backend.create(manifest_name(ONE), close_document(write_body(forged), "manifest", None))
         for found in (Verifier(backend=backend).full(), Verifier(backend=backend).quick()):
-            assert found.objects == {manifest_name(ONE): ("does not name the packs of service-0", (1,))}
+            ((name, (what, cuts)),) = found.objects.items()
+            assert (name, cuts) == (manifest_name(ONE), (1,))
+            assert "the last pack of service-0 is not its object" in what
         collector(backend, "last 1").run()
         assert list_manifests(backend)[0] == 1
         replica = MemoryBackend("replica")
-        done = Replicator(source=backend, replica=replica).round()
-        assert done.complaints == (
-            "recovery point 1 was not copied: its manifest does not name the packs of service-0",
-        )
+        (complaint,) = Replicator(source=backend, replica=replica).round().complaints
+        assert "the last pack of service-0 is not its object" in complaint
 
 
 def test_the_certificate_is_computed_again_from_what_the_parts_say(history: History) -> None:
