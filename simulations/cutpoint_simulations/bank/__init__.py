@@ -6,7 +6,8 @@ at the beginning.
 
 from __future__ import annotations
 
+from cutpoint_simulations.bank.book import Bookkeeping
 from cutpoint_simulations.bank.computation import BANKS, Habits, declare, holdings, payment
 from cutpoint_simulations.bank.service import OPENING, create_app
 
-__all__ = ["BANKS", "OPENING", "Habits", "create_app", "declare", "holdings", "payment"]
+__all__ = ["BANKS", "OPENING", "Bookkeeping", "Habits", "create_app", "declare", "holdings", "payment"]

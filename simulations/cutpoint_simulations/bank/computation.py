@@ -9,7 +9,9 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from cutpoint.store import Tiers
 from cutpoint_agents import Settings
+from cutpoint_simulations.bank.book import Bookkeeping
 from cutpoint_simulations.bank.service import ACCOUNTS, OPENING, OpeningHours, create_app
 from cutpoint_simulations.cluster import Cluster, Recorded
 from cutpoint_simulations.oracles import Conservation
@@ -29,18 +31,49 @@ WINDOWS = (2, 16, 256)
 """How many messages a channel may hold: with few, a payer often waits for a slow payee."""
 
 
+LINES_MOST = (15, 60, 200)
+"""How long a bank's book is at most."""
+
+CHUNK_BYTES = (100, 1000, 256 * 1024)
+PACK_BYTES = (1000, 8000, 8 * 1024 * 1024)
+SMALL_BYTES = (1, 1000, 1024 * 1024)
+"""Up to which length a table is written anew by a cut, and not between cuts."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Habits:
-    """In what the banks of one run differ from another's: how much a channel holds, who starts again to go back."""
+    """In what the banks of one run differ from another's: how much a channel holds, who starts again to go back.
+
+    ``bookkeeping``: None: they keep no books.
+    """
 
     window_messages: int
     restarting: tuple[str, ...] = ()
+    bookkeeping: Bookkeeping | None = None
 
 
 def draw_habits(chance: random.Random) -> Habits:
     """Those of a seed."""
     window = chance.choice(WINDOWS)
-    return Habits(window_messages=window, restarting=tuple(name for name in BANKS if chance.random() < RESTARTS))
+    restarting = tuple(name for name in BANKS if chance.random() < RESTARTS)
+    return Habits(window_messages=window, restarting=restarting, bookkeeping=draw_bookkeeping(chance))
+
+
+def draw_bookkeeping(chance: random.Random) -> Bookkeeping:
+    """Runs are merged often, tables are written in few slices or many, in few packs or many."""
+    tiers = Tiers(
+        deltas_min=chance.choice((2, 3)),
+        deltas_max=chance.choice((3, 5)),
+        base_share=chance.choice((0.5, 4.0)),
+        small_bytes=chance.choice(SMALL_BYTES),
+    )
+    return Bookkeeping(
+        lines_most=chance.choice(LINES_MOST),
+        slice_entries=chance.choice((1, 3, 2048)),
+        chunk_bytes=chance.choice(CHUNK_BYTES),
+        pack_bytes=chance.choice(PACK_BYTES),
+        tiers=tiers,
+    )
 
 
 def declare(cluster: Cluster, habits: Habits | None = None) -> None:
@@ -58,10 +91,13 @@ def declare(cluster: Cluster, habits: Habits | None = None) -> None:
             hours=hours,
             settings=settings,
             rollback="restart" if name in habits.restarting else "in-place",
+            bookkeeping=habits.bookkeeping,
         )
         cluster.service(name, make)
     cluster.on_quiet(hours.close)
     cluster.invariant("money", Conservation(states=holdings, payload=payment, total=total).check)
+    if habits.bookkeeping is not None:
+        cluster.invariant("books", books)
     cluster.finally_("bookings", bookings)
 
 
@@ -75,6 +111,18 @@ def bookings(point: Recorded) -> str | None:
     paid = sum(states["paid"] for states in point.states.values())
     booked = sum(states["booked"] for states in point.states.values())
     return None if paid == booked else f"{paid} payments were made, {booked} were booked"
+
+
+def books(point: Recorded) -> str | None:
+    """What each bank's book says of an account is what is in it."""
+    for name, states in point.states.items():
+        said = {account: OPENING + carried for account, carried in states["carried"].items()}
+        for line in states["book"].values():
+            said[line["account"]] = said.get(line["account"], OPENING) + line["amount"]
+        for account, amount in states["accounts"].items():
+            if (told := said.get(account, OPENING)) != amount:
+                return f"account {account} of {name} holds {amount}, its book says {told}"
+    return None
 
 
 def holdings(states: Mapping[str, Any]) -> int:

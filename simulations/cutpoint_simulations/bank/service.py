@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from cutpoint_agents import Agent, Settings
 from cutpoint_agents.settings import Rollback
+from cutpoint_simulations.bank.book import Book, Bookkeeping
 
 ACCOUNTS = 5
 OPENING = 100
@@ -39,9 +41,9 @@ class OpeningHours:
 
 
 class Bank:
-    """The accounts, and what is done with them."""
+    """The accounts, and what is done with them. ``book``: where each change is written down, if it is."""
 
-    def __init__(self, agent: Agent, *, hours: OpeningHours, pause_seconds: float) -> None:
+    def __init__(self, agent: Agent, *, hours: OpeningHours, pause_seconds: float, book: Book | None = None) -> None:
         self._agent = agent
         self._hours = hours
         self._pause_seconds = pause_seconds
@@ -49,10 +51,13 @@ class Bank:
         self._paid = agent.value("paid", 0)
         self._booked = agent.value("booked", 0)
         self._receipts = agent.value("receipts", 0)
+        self._book = book
 
     def credit(self, account: int, amount: int) -> None:
         """Change what is in an account."""
         self._accounts[account] = self._accounts.get(account, OPENING) + amount
+        if self._book is not None:
+            self._book.write(account, amount)
 
     async def trade(self, peers: Mapping[str, str]) -> None:
         """Pay all of ``peers`` (name to URL) for ever."""
@@ -124,13 +129,22 @@ def create_app(
     hours: OpeningHours | None = None,
     settings: Settings | None = None,
     rollback: Rollback = "in-place",
+    bookkeeping: Bookkeeping | None = None,
 ) -> web.Application:
     """Bank ``name``. It opens a channel to each of ``peers`` (name to URL) and pays over it, about each ``pause``.
 
-    It pays during its ``hours``, by default always; it is paid at any time.
+    It pays during its ``hours``, by default always; it is paid at any time. It keeps a book if it is said how.
     """
+    hours = hours or OpeningHours()
+    if bookkeeping is not None:
+        kept = {name: getattr(bookkeeping, name) for name in ("slice_entries", "chunk_bytes", "pack_bytes", "tiers")}
+        settings = dataclasses.replace(settings or Settings(), **kept)
     agent = Agent(name, coordinator=coordinator, settings=settings, rollback=rollback)
-    bank = Bank(agent, hours=hours or OpeningHours(), pause_seconds=pause_seconds)
+    book = None
+    if bookkeeping is not None:
+        book = Book(agent, lines_most=bookkeeping.lines_most, pause_seconds=pause_seconds, is_open=lambda: hours.open)
+        agent.task(book.correct)
+    bank = Bank(agent, hours=hours, pause_seconds=pause_seconds, book=book)
 
     @agent.task
     async def trade() -> None:
