@@ -75,6 +75,7 @@ class Collector:
     """One collection of one store. ``by`` and ``at``: who does it and when, for the marks.
 
     ``protected`` says of cuts that must stay why, when the plan is made; ``forget`` is asked again when a point goes.
+    ``void`` says of cuts why they are no recovery points although they may have manifests, which go.
     ``begun``: the last cut known to have begun. ``source``: for a replica, the store that it is kept in step with.
     """
 
@@ -84,6 +85,7 @@ class Collector:
     at: datetime
     keys: KeyRing | None = None
     protected: Mapping[CutNumber, str] = field(default_factory=dict)
+    void: Mapping[CutNumber, str] = field(default_factory=dict)
     begun: CutNumber = BEGINNING
     source: Backend | None = None
     forget: Forget = lambda cut: True
@@ -96,7 +98,8 @@ class Collector:
         Raises `StoreError` if the store cannot be listed, `UsageError` for a replica without its source.
         """
         other = self._other()
-        return plan_collection(survey(self.backend, self.keys, begun=self.begun), self.policy, self.protected, other)
+        found = survey(self.backend, self.keys, begun=self.begun)
+        return plan_collection(found, self.policy, self.protected, other, self.void)
 
     def run(self, plan: CollectionPlan | None = None) -> Collected:
         """Do what ``plan`` says, a new one if there is none. Raises `StoreError`; what was done then is done."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cutpoint.names import CutNumber
@@ -81,16 +81,22 @@ class CollectionPlan:
 
 
 def plan_collection(
-    found: Survey, policy: Policy, protected: Mapping[CutNumber, str] | None = None, other: Other | None = None
+    found: Survey,
+    policy: Policy,
+    protected: Mapping[CutNumber, str] | None = None,
+    other: Other | None = None,
+    void: Mapping[CutNumber, str] | None = None,
 ) -> CollectionPlan:
     """Judge every point by ``policy``, and every object by what the points that stay need.
 
-    ``protected`` says of cuts that must stay why. In a replica, ``other`` protects what its source has.
+    ``protected`` says of cuts that must stay why, ``void`` of others why they are no recovery points although they
+    have manifests. In a replica, ``other`` protects what its source has.
     """
     protected = dict(protected or {})
     for cut in sorted(other.cuts) if other else ():
         protected.setdefault(cut, "the source has it")
-    retention = plan_retention(found.points(), policy, protected)
+    points = (replace(point, void=(void or {}).get(point.cut, "")) for point in found.points())
+    retention = plan_retention(points, policy, protected)
     fates = judge(found, frozenset(retention.dropped), other)
     verdicts = {verdict.cut: verdict for verdict in retention.verdicts}
     objects: list[ObjectFate] = []

@@ -100,7 +100,8 @@ class Policy:
 class Point:
     """What the rules look at. ``created`` is ``None`` if the point cannot be read: ``complaint`` says why.
 
-    ``condemned``: a collection had begun to drop it, and nobody has taken that back.
+    ``condemned``: a collection had begun to drop it, and nobody has taken that back. ``void``: why it is no recovery
+    point, although it has a manifest; then no rule counts it.
     """
 
     cut: CutNumber
@@ -109,6 +110,7 @@ class Point:
     pinned: bool = False
     condemned: bool = False
     complaint: str = ""
+    void: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,16 +150,19 @@ def plan_retention(points: Iterable[Point], policy: Policy, protected: Mapping[C
     for cut, why in sorted((protected or {}).items()):
         if cut in always:
             always[cut].append(why)
-    readable = [point for point in ordered if not point.complaint and point.created is not None]
-    if ordered:
-        always[ordered[-1].cut].append("the last published")
-    if readable and readable[-1] is not ordered[-1]:
+    published = [point for point in ordered if not point.void]
+    readable = [point for point in published if not point.complaint and point.created is not None]
+    if published:
+        always[published[-1].cut].append("the last published")
+    if readable and readable[-1] is not published[-1]:
         always[readable[-1].cut].append("the last that can be read")
     _ask(readable, policy, asked)
     verdicts: list[Verdict] = []
     for point in ordered:
         reasons = always[point.cut]
-        if point.condemned and not reasons:
+        if point.void and not reasons:
+            verdicts.append(Verdict(cut=point.cut, keep=False, reasons=(point.void,)))
+        elif point.condemned and not reasons:
             verdicts.append(Verdict(cut=point.cut, keep=False, reasons=("a collection had begun to drop it",)))
         else:
             reasons = [*reasons, *asked[point.cut]]

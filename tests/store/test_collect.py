@@ -256,6 +256,13 @@ def test_what_the_registry_will_not_forget_stays_and_can_be_pinned() -> None:
     assert history.complaints() == []
 
 
+def test_a_manifest_whose_cut_was_abandoned_goes_whatever_the_policy() -> None:
+    history = lived(8)
+    ended = collector(history.backend, "last 9", void={CutNumber(8): "its cut was abandoned"}).run()
+    assert ended.dropped == (8,)
+    assert list_manifests(history.backend) == (1, 2, 3, 5, 6, 7)
+
+
 def test_the_registry_forgets_before_the_manifest_goes() -> None:
     history = lived(8)
     there: list[tuple[int, bool]] = []

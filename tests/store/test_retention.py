@@ -176,6 +176,18 @@ def test_a_point_that_was_being_dropped_goes_unless_it_must_stay() -> None:
     assert plan.verdicts[0].reasons == ("a collection had begun to drop it",)
 
 
+def test_a_manifest_that_is_no_recovery_point_goes_and_no_rule_counts_it() -> None:
+    points = at("2026-01-01T00:00", "2026-01-02T00:00", "2026-01-03T00:00", "2026-01-04T00:00")
+    void = {2: "its cut was abandoned", 4: "its cut was abandoned"}
+    points = tuple(replace(point, void=void.get(point.cut, ""), pinned=point.cut == 2) for point in points)
+    plan = plan_retention(points, Policy(last=1))
+    assert [(verdict.cut, verdict.reasons) for verdict in plan.verdicts if verdict.keep] == [
+        (2, ("pinned",)),
+        (3, ("the last published", "last 1")),
+    ]
+    assert plan.verdicts[3].reasons == ("its cut was abandoned",)
+
+
 def test_times_with_other_zones_are_compared_in_utc() -> None:
     points = (
         Point(cut=CutNumber(1), created=datetime.fromisoformat("2026-01-01T23:30:00-02:00")),
