@@ -118,6 +118,7 @@ class Handshakes(Sessions):
         session.outgoing.limit = max(frame.limit, session.outgoing.limit if resumed else 0)
         session.advance("resume" if resumed else "establish")
         session.flowing = session.confirmed = True
+        session.unanswered = False
         if session.marker is not None:
             session.queue.append(session.marker)
         effects: list[Effect] = []
@@ -153,7 +154,7 @@ class Handshakes(Sessions):
         session = self.sessions.get(hello.nonce)
         if session is not None:
             return self._resume(connection, session, hello)
-        if hello.session and not hello.reopens and self._dormant(hello.session) is None:
+        if self._is_over(hello):
             self._accepting.discard(connection)
             self._farewells[connection] = Ended(incarnation=self._identity.incarnation, cut=self._identity.cut)
             return [
@@ -162,6 +163,16 @@ class Handshakes(Sessions):
             ]
         self._hellos[connection] = hello
         return self.admit_waiting()
+
+    def _is_over(self, hello: Hello) -> bool:
+        """Whether the Hello asks for a session that has ended here, even if it may be asked for as one never heard of.
+
+        One that is not listed any more has ended too, unless this process may never have heard of it.
+        """
+        if not hello.session or self._dormant(hello.session) is not None:
+            return False
+        listed = (session for session in self.sessions.values() if session.name == hello.session)
+        return not hello.reopens or any(session.phase == "ended" for session in listed)
 
     def admit_waiting(self) -> list[Effect]:
         """Answer every Hello that had to wait and need not wait any longer."""
@@ -280,6 +291,7 @@ class Handshakes(Sessions):
     def confirm(self, session: Session) -> list[Effect]:
         """The first frame after our Welcome: the initiator knows, so our messages may flow."""
         session.confirmed = session.flowing = True
+        session.unanswered = False
         session.advance("establish")
         return transmit(session)
 

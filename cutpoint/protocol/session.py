@@ -35,7 +35,11 @@ from cutpoint.protocol.transitions import SESSION
 
 
 class Session:
-    """One end of one session. ``name`` and ``peer`` are empty until the peer has answered."""
+    """One end of one session. ``name`` and ``peer`` are empty until the peer has answered.
+
+    ``unanswered``: the other end may have nothing of it: our Hello has not been answered, or our Welcome confirmed, and
+    no recovery point holds both ends. ``unattended``: a recovery has restored it, and our application had closed it.
+    """
 
     def __init__(self, *, key: str, label: str, initiator: bool, fifo: bool, window: int, bytes_max: int) -> None:
         self.key = key
@@ -47,7 +51,7 @@ class Session:
         self.name = SessionName("")
         self.peer = ProcessName("")
         self.peer_life = Life("")
-        self.unanswered = False
+        self.unanswered = True
         self.unattended = False
         self.answered: CutNumber | None = None
         self.kept_cuts = 0
@@ -167,6 +171,7 @@ class Session:
     def adopt(self, dormant: Session) -> None:
         """Turn out to be the restored session of this name: its past first, then what was sent meanwhile."""
         mine = self.outgoing
+        self.unanswered = dormant.unanswered
         self.outgoing, self.incoming = dormant.outgoing, dormant.incoming
         self.outgoing.limit = mine.limit
         self.outgoing.append(mine)
@@ -186,7 +191,7 @@ class Session:
                 acknowledged=Sequence(self.outgoing.acknowledged),
                 in_flight_from=Sequence(self.outgoing.furthest + 1),
                 closed=self.outgoing.closed,
-                opening=self.opening or self.unanswered,
+                opening=self.unanswered,
             ),
             incoming=IncomingEvidence(
                 session=self.name,

@@ -9,7 +9,7 @@ from cutpoint.names import CutNumber, Incarnation
 from cutpoint.protocol import effects as ask
 from cutpoint.protocol import events as was
 from cutpoint.protocol.effects import Effect
-from cutpoint.protocol.messages import Close, Prepare, Ready, Unfit
+from cutpoint.protocol.messages import Close, Hello, Prepare, Ready, Unfit
 from cutpoint.protocol.process import Process
 from tests.protocol.talk import (
     accepted,
@@ -19,6 +19,7 @@ from tests.protocol.talk import (
     credit,
     data,
     drained,
+    ended,
     hello,
     in_flight,
     marker,
@@ -35,6 +36,7 @@ from tests.protocol.talk import (
 )
 
 TWO = Incarnation(2)
+KEY = "initiator of me~you:/talk"
 
 
 def stopped(process: Process, incarnation: int = 2) -> tuple[Effect, ...]:
@@ -181,18 +183,18 @@ def test_what_the_application_had_closed_is_reopened_to_deliver_what_is_under_wa
     drained(before)
     part = part_of((*said(before, begin(1)), *came(before, marker(1, 0))))
     me, started = restored(part)
-    key = "initiator of me~you:/talk"
-    assert started[-1] == ask.Reopen(key=key, address="there")
-    me.step(was.Redialled(connection=3, key=key))
+    assert started[-1] == ask.Reopen(key=KEY, address="there")
+    me.step(was.Redialled(connection=3, key=KEY))
     (asks,) = drained(me, 3)
     assert asks == hello(
-        key, cut=1, session="me~you:/talk", closed=("me~you:/talk",), process="me", life="me.1", incarnation=2
+        KEY, cut=1, session="me~you:/talk", closed=("me~you:/talk",), process="me", life="me.1", incarnation=2
     )
     came(me, welcome(cut=1, arrived=4, limit=8, incarnation=2), 3)
     assert data(5, "e", Close(), cut=1, incarnation=2) in drained(me, 3)
 
 
-def test_a_session_that_had_ended_inside_the_cut_is_over_for_its_acceptor() -> None:
+def finished() -> ask.PersistPart:
+    """The part of an acceptor that has given and had everything, and whose initiator does not know that."""
     before = ours()
     accepted(before)
     send(before, Close())
@@ -200,11 +202,65 @@ def test_a_session_that_had_ended_inside_the_cut_is_over_for_its_acceptor() -> N
     came(before, data(1, Close()))
     take(before)
     came(before, acknowledge(1))
-    me, started = restored(part_of(said(before, begin(1))))
+    return part_of(said(before, begin(1)))
+
+
+def test_a_session_that_had_ended_inside_the_cut_is_over_for_its_acceptor() -> None:
+    me, started = restored(finished())
     assert started == (ask.RestoreState(incarnation=TWO, cut=CutNumber(1)), ask.WakeTurns())
     session = me.session("acceptor of you~me:/talk")
     assert session is not None
     assert session.phase == "ended"
+
+
+@pytest.mark.parametrize("reopens", [False, True])
+def test_an_initiator_that_asks_for_a_session_that_has_ended_hears_so_whatever_it_thinks_we_know(reopens: bool) -> None:
+    me, _ = restored(finished())
+    me.step(was.AcceptRequested(connection=3))
+    asks = hello("initiator of you~me:/talk", cut=1, session="you~me:/talk", arrived=1, reopens=reopens, incarnation=2)
+    over = ask.CloseConnection(connection=3, reason="the session is over")
+    assert came(me, asks, 3) == (ask.Transmit(connection=3), over)
+    assert drained(me, 3) == (ended(cut=1, incarnation=2),)
+
+
+def closing(*, answered: bool) -> ask.PersistPart:
+    """The part of an initiator that has closed its session and waits for the other end, if that knows of it at all."""
+    before = ours()
+    before.step(was.OpenRequested(connection=1, key="k", label="/talk", address="there"))
+    send(before, "a", Close())
+    drained(before)
+    if not answered:
+        return part_of(came(before, welcome(cut=1)))
+    came(before, welcome())
+    drained(before)
+    return part_of((*said(before, begin(1)), *came(before, marker(1, 0))))
+
+
+def reopened(part: ask.PersistPart) -> tuple[Process, Hello]:
+    """The process that goes back to ``part``, and how it asks for its session."""
+    me, _ = restored(part)
+    me.step(was.Redialled(connection=3, key=KEY))
+    (asks,) = drained(me, 3)
+    assert isinstance(asks, Hello)
+    return me, asks
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_whether_the_acceptor_may_never_have_heard_of_a_session_is_recorded_as_it_was(answered: bool) -> None:
+    part = closing(answered=answered)
+    for _ in range(2):
+        me, asks = reopened(part)
+        (session,) = part.sessions
+        assert session.evidence.outgoing.opening is asks.reopens is not answered
+        part = part_of(said(me, begin(part.cut + 1, incarnation=2)))
+
+
+def test_an_acceptor_that_has_welcomed_a_session_knows_it_in_every_later_cut() -> None:
+    me, asks = reopened(closing(answered=False))
+    assert asks.reopens
+    came(me, welcome(cut=1, limit=8, incarnation=2), 3)
+    (session,) = part_of((*said(me, begin(2, incarnation=2)), *came(me, marker(2, 0, incarnation=2), 3))).sessions
+    assert not session.evidence.outgoing.opening
 
 
 def test_a_leave_is_forgotten_by_a_recovery() -> None:

@@ -70,6 +70,7 @@ def test_a_frozen_session_is_both_channels_as_they_are() -> None:
     talk.outgoing.send("b")
     talk.incoming.arrive(data(1, "x", "y"))
     talk.incoming.take()
+    talk.unanswered = False
     record = talk.freeze()
     name, you = SessionName("me~you:/talk"), ProcessName("you")
     assert record.evidence == SessionEvidence(
