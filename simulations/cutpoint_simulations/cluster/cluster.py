@@ -188,22 +188,22 @@ class Cluster:
 
     async def _serve(self, name: str, create_app: CreateApp) -> None:
         """As `aiohttp.web.run_app`, which SIGTERM ends in good order, while the application starts too."""
-        serving = asyncio.create_task(self._run_app(name, create_app))
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, serving.cancel)
-        try:
-            await asyncio.wait((serving,))
-        finally:
-            serving.cancel()
-            await asyncio.wait((serving,))
-        if not serving.cancelled():
-            serving.result()
+        serving, told = asyncio.current_task(), asyncio.Event()
 
-    async def _run_app(self, name: str, create_app: CreateApp) -> None:
+        def stop() -> None:
+            if serving is not None and not told.is_set():
+                told.set()
+                serving.cancel()
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
         app = self.apps[name] = create_app()
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         try:
             await runner.setup()
             await web.TCPSite(runner, "0.0.0.0", SERVICE_PORT).start()
             await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if not told.is_set():
+                raise
         finally:
             await runner.cleanup()
