@@ -69,14 +69,18 @@ class PointAnswer(msgspec.Struct, frozen=True, kw_only=True):
             manifest=point.manifest,
             created=point.created,
             damaged=point.damaged,
+            fresh_bytes=point.fresh_bytes,
         )
 
 
-CutState = Literal["open", "published", "abandoned"]
+CutState = Literal["open", "published", "abandoned", "collected"]
 
 
 class CutAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One cut. ``reason``: why it was abandoned; ``waits_for``: what an open one waits for; ``point`` if published."""
+    """One cut. ``reason``: why it was abandoned or collected; ``waits_for``: what an open one waits for.
+
+    ``point`` is there if it was published and not collected.
+    """
 
     cut: int
     state: CutState
@@ -113,6 +117,14 @@ class PointDetailAnswer(msgspec.Struct, frozen=True, kw_only=True):
     point: PointAnswer
     manifest: dict[str, Any]
     detail: PointDetail | None = None
+
+
+class MarksAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds of a recovery point now."""
+
+    cut: int
+    labels: tuple[str, ...]
+    pinned: bool
 
 
 class VerifiedPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,12 +243,50 @@ class NoticeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, Any] = {}
 
 
+class LastCollection(msgspec.Struct, frozen=True, kw_only=True):
+    """How the last collection went. ``failed``: why it did not come to its end, empty if it did."""
+
+    at: str
+    seconds: float
+    dropped: tuple[int, ...] = ()
+    packs: int = 0
+    bytes_freed: int = 0
+    complaints: tuple[str, ...] = ()
+    failed: str = ""
+
+
+class CollectionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What the coordinator collects by itself. ``policy``: what stays, empty if it collects on demand only."""
+
+    policy: str = ""
+    running: bool = False
+    last: LastCollection | None = None
+
+
+class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the replica at ``url`` is behind: recovery points, bytes, seconds that would be lost with the store.
+
+    ``lag_seconds`` is None if the replica has no recovery point that is known. ``waiting_seconds``: for how long the
+    oldest point that it has not has been there. ``complaints``: what cannot be copied. ``failure``: why the last try
+    did not come to its end, empty if it did. ``copied_at``: when the replica was last known to be in step.
+    """
+
+    url: str
+    lag_points: int
+    lag_bytes: int
+    lag_seconds: float | None
+    waiting_seconds: float = 0.0
+    copied_at: str = ""
+    complaints: tuple[str, ...] = ()
+    failure: str = ""
+
+
 class TopologyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The computation as the leading coordinator sees it.
 
     ``base``: the recovery point that it runs on from, 0: the beginning. ``as_of``: the recovery point that the
     channels are taken from, 0: none. ``hold``: why somebody waits and no recovery begins by itself. ``hindrance``: why
-    no cut could be opened now. ``boundary``: open channels outside the cut.
+    no cut could be opened now. ``boundary``: open channels outside the cut. ``replica`` is there if one is kept.
     """
 
     computation: str
@@ -254,6 +304,8 @@ class TopologyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     hindrance: str = ""
     open_cut: CutAnswer | None = None
     recovery: RecoveryUnderWay | None = None
+    collection: CollectionStatus | None = None
+    replica: ReplicaStatus | None = None
     notices: tuple[NoticeAnswer, ...] = ()
 
 

@@ -4,6 +4,8 @@
 ``POST /v1/cuts``                     take a cut: ``{"wait": true, "timeout_seconds": 60}``
 ``GET /v1/cuts``, ``/v1/cuts/N``      how cuts ended, or what the open one waits for
 ``GET /v1/points``, ``/v1/points/N``  recovery points; one with its manifest and certificate
+``POST /v1/points/N/marks``           label or pin one: ``{"event": "label", "label": NAME}``
+``POST``, ``GET /v1/collections``     drop what retention does not keep (`keeping_api`); how the last one went
 ``POST /v1/verify``                   read back, every byte: ``{"cut": N}``, or all of them
 ``POST /v1/recoveries``               go back: ``{"cut": N, "dry_run": false, "wait": true}``
 ``GET /v1/recoveries``                the recoveries that were completed
@@ -55,6 +57,7 @@ from cutpoint_coordinator.catalogued import Catalogue, detail_of
 from cutpoint_coordinator.checking import certificate_of, verify_points
 from cutpoint_coordinator.driver import Driver
 from cutpoint_coordinator.faults import Refused, answer, explain
+from cutpoint_coordinator.keeping_api import KeepingApi
 from cutpoint_coordinator.requests import Request
 
 if TYPE_CHECKING:
@@ -91,6 +94,7 @@ class Api:
                 web.get("/v1/recoveries", self._recoveries),
                 web.post("/v1/releases", self._release),
                 web.get("/v1/topology", self._topology),
+                *KeepingApi(self._service, self._driver).routes(),
             ]
         )
         return application
@@ -228,6 +232,7 @@ class Api:
 
     async def _topology(self, _: web.Request) -> web.Response:
         service, core = self._service, self._driver().core
+        keeping = service.keeping
         overview = core.statistics()
         last = max(core.ledger.points, default=CutNumber(0))
         manifest, certificate = await self._evidence_of(last)
@@ -248,6 +253,8 @@ class Api:
                 boundary=manifest.boundary if manifest else (),
                 open_cut=views.open_cut(core),
                 recovery=views.recovery_under_way(core),
+                collection=keeping.collecting.status() if keeping else None,
+                replica=keeping.replicating.status() if keeping and keeping.replicating else None,
                 notices=service.notices.latest(NOTICES),
             )
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from cutpoint.names import CutNumber, ProcessName, is_process_name
+from cutpoint.wire.checks import check_texts
 from cutpoint_coordinator.faults import Refused
 
 BODY_BYTES_MAX = 64 * 1024
@@ -48,6 +49,26 @@ class ReleaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     timeout_seconds: float = 60.0
 
 
+class MarkBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Say something of a recovery point: ``label`` is for the events that have one. ``by``: who says so."""
+
+    event: Literal["label", "unlabel", "pin", "unpin"]
+    label: str = ""
+    by: str = ""
+
+
+class CollectionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Collect the store. ``keep``: what stays; empty: as the coordinator was told. ``dry_run``: only say what would go.
+
+    ``per_second``: how many objects are deleted at most in a second; None: as the coordinator was told.
+    """
+
+    keep: str = ""
+    dry_run: bool = False
+    per_second: float | None = None
+    by: str = ""
+
+
 async def body_of(request: web.Request, kind: type[T]) -> T:
     """The request's body; an empty one stands for all defaults. Raises `Refused`."""
     body = await request.read()
@@ -61,6 +82,9 @@ async def body_of(request: web.Request, kind: type[T]) -> T:
             f"the body is not what {request.path} takes ({error}); nothing was done",
             f"send a JSON object with any of: {fields}",
         ) from error
+    who = getattr(asked, "by", "")
+    if check_texts(asked, ("by",) if who else ()):
+        raise Refused(400, "bad_body", "who asks has no such name; nothing was done", "give `by` as one line of text")
     timeout = getattr(asked, "timeout_seconds", 0.0)
     if not 0 <= timeout <= TIMEOUT_SECONDS_MAX:
         raise Refused(

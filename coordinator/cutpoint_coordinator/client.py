@@ -26,10 +26,12 @@ from cutpoint.errors import (
     StoreError,
 )
 from cutpoint_coordinator.answers import (
+    CollectionStatus,
     CutAnswer,
     CutsAnswer,
     FaultAnswer,
     HealthAnswer,
+    MarksAnswer,
     PointDetailAnswer,
     PointsAnswer,
     RecoveriesAnswer,
@@ -38,6 +40,7 @@ from cutpoint_coordinator.answers import (
     TopologyAnswer,
     VerifyAnswer,
 )
+from cutpoint_coordinator.upkeep import CollectionAnswer
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -108,6 +111,22 @@ class CoordinatorClient:
     async def verify(self, cut: int | None = None) -> VerifyAnswer:
         """Read one recovery point back, or all; takes as long as it takes."""
         return await self._ask("POST", "/v1/verify", VerifyAnswer, {"cut": cut}, answer_seconds=None)
+
+    async def mark(self, cut: int, event: str, *, label: str = "", by: str = "") -> MarksAnswer:
+        """Say ``label``, ``unlabel``, ``pin`` or ``unpin`` of a recovery point; what holds of it then."""
+        body = {"event": event, "label": label, "by": by}
+        return await self._ask("POST", f"/v1/points/{cut}/marks", MarksAnswer, body)
+
+    async def collect(
+        self, keep: str = "", *, dry_run: bool = False, per_second: float | None = None, by: str = ""
+    ) -> CollectionAnswer:
+        """Drop what ``keep`` (empty: the coordinator's own policy) does not keep; takes as long as it takes."""
+        body = {"keep": keep, "dry_run": dry_run, "per_second": per_second, "by": by}
+        return await self._ask("POST", "/v1/collections", CollectionAnswer, body, answer_seconds=None)
+
+    async def collection(self) -> CollectionStatus:
+        """What the coordinator keeps, and how the last collection went."""
+        return await self._ask("GET", "/v1/collections", CollectionStatus)
 
     async def recover(
         self, cut: int | None = None, *, dry_run: bool = False, wait: bool = True, timeout_seconds: float = 60.0

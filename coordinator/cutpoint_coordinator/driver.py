@@ -15,9 +15,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-from cutpoint.errors import CutpointError, Damaged, Fenced, RegistryError, StoreError
+from cutpoint.errors import CutpointError, Damaged, Fenced, RegistryError, StoreError, StoreUnavailable
 from cutpoint.names import BEGINNING, CutNumber, ProcessName
 from cutpoint.protocol import coordinator_effects as ask
 from cutpoint.protocol import coordinator_events as was
@@ -26,17 +26,23 @@ from cutpoint.protocol.ledger import from_records
 from cutpoint.protocol.messages import Join, ToCoordinator
 from cutpoint.registry import Conflict, Leadership, Registry, Transaction
 from cutpoint.store import Backend, KeyRing, list_manifests
+from cutpoint.store.caching import uncached
 from cutpoint_coordinator.checking import check_parts
 from cutpoint_coordinator.links import Link
-from cutpoint_coordinator.notices import Notices
+from cutpoint_coordinator.notices import Notices, now_utc
 from cutpoint_coordinator.publishing import find_point, write_manifest
 from cutpoint_coordinator.requests import Request, Requests
 from cutpoint_coordinator.settings import LOG_NAME, Settings
 
 log = logging.getLogger(LOG_NAME)
 
+T = TypeVar("T")
+
 RETRY_SECONDS = 0.5
 """How long to wait before the registry or the store is asked again."""
+
+RETRY_SECONDS_MAX = 10.0
+"""How long to wait at most, after it has not answered again and again."""
 
 _LOUD = (
     "cut abandoned",
@@ -71,7 +77,7 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._registry = registry
         self._leadership = leadership
-        self._backend = backend
+        self._backend = uncached(backend)  # what is in a cache says nothing about the store
         self._keys = keys
         self._settings = settings
         self._notices = notices
@@ -85,6 +91,10 @@ class Driver:
         self._timers: dict[asyncio.TimerHandle, None] = {}
         self._interval: asyncio.TimerHandle | None = None
         self._cut_open = False
+        self.occupied = False
+        self.quiet = asyncio.Event()
+        self.quiet.set()
+        self.on_cut_end: list[Callable[[], None]] = []
         self._starters: dict[type[ask.Effect], Callable[[Any], None]] = {
             ask.Say: self._say,
             ask.Disconnect: self._disconnect,
@@ -118,17 +128,11 @@ class Driver:
 
     async def _last_stored(self) -> CutNumber:
         """The highest number in the store, which a registry that knows nothing must count on from."""
-        while True:
-            try:
-                cuts = await asyncio.to_thread(list_manifests, self._backend)
-            except StoreError as error:
-                self._notices.add("store unreachable", f"{error}. Trying again.", level=logging.WARNING)
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            if cuts:
-                text = f"the registry is new and the store holds recovery points up to {cuts[-1]}: numbers go on there"
-                self._notices.add("registry is new", text, level=logging.WARNING)
-            return cuts[-1] if cuts else BEGINNING
+        cuts = await self._until_answered(lambda: list_manifests(self._backend), StoreError)
+        if cuts:
+            text = f"the registry is new and the store holds recovery points up to {cuts[-1]}: numbers go on there"
+            self._notices.add("registry is new", text, level=logging.WARNING)
+        return cuts[-1] if cuts else BEGINNING
 
     def step(self, event: was.Event) -> None:
         """Give ``event`` to the core and start what it asks for. Dropped once the driver has ended."""
@@ -145,9 +149,16 @@ class Driver:
             self.end("the coordinator's core failed")
         finally:
             self._stepping = False
+        self.occupied = self.core.occupied
+        if self.occupied:
+            self.quiet.clear()
+        else:
+            self.quiet.set()
         was_open, self._cut_open = self._cut_open, bool(self.core.ledger.computation.open_cut)
         if was_open and not self._cut_open:
             self._arm_interval()
+            for tell in self.on_cut_end:
+                tell()
 
     def connect(self, join: Join) -> tuple[int, Link]:
         """An agent has connected and said ``join``."""
@@ -182,6 +193,12 @@ class Driver:
         """Ask to go on without ``process``, which is gone."""
         name, request = self._requests.draw()
         self.step(was.ReleaseRequested(now=self._now(), request=name, process=process))
+        return request
+
+    def request_forget(self, *cuts: CutNumber) -> Request:
+        """Ask to forget recovery points that retention keeps no longer."""
+        name, request = self._requests.draw()
+        self.step(was.ForgetRequested(now=self._now(), request=name, cuts=cuts))
         return request
 
     def end(self, reason: str) -> None:
@@ -281,9 +298,11 @@ class Driver:
         self.step(was.PartsChecked(now=self._now(), cut=effect.cut, complaints=complaints))
 
     async def _write_manifest(self, effect: ask.WriteManifest) -> None:
-        cut = effect.point.cut
+        cut, created = effect.point.cut, now_utc()
         try:
-            written = await asyncio.to_thread(write_manifest, self._backend, effect, self._keys)
+            written = await self._until_answered(
+                lambda: write_manifest(self._backend, effect, self._keys, created=created), StoreUnavailable
+            )
         except CutpointError as error:
             self.step(was.ManifestFailed(now=self._now(), cut=cut, reason=str(error)))
             return
@@ -294,18 +313,28 @@ class Driver:
         )
 
     async def _find_manifest(self, effect: ask.FindManifest) -> None:
+        try:
+            point = await self._until_answered(lambda: find_point(self._backend, effect.cut, self._keys), StoreError)
+        except Damaged as error:
+            self._notices.add("manifest damaged", str(error), level=logging.WARNING)
+            point = None
+        self.step(was.ManifestFound(now=self._now(), cut=effect.cut, point=point))
+
+    async def _until_answered(self, ask_store: Callable[[], T], open_outcome: type[StoreError]) -> T:
+        """Ask the store, on a thread, until it answers: ``open_outcome`` says nothing but that nobody knows.
+
+        Damage is an answer.
+        """
+        pause = RETRY_SECONDS
         while True:
             try:
-                point = await asyncio.to_thread(find_point, self._backend, effect.cut, self._keys)
-            except Damaged as error:
-                self._notices.add("manifest damaged", str(error), level=logging.WARNING)
-                point = None
-            except StoreError as error:
+                return await asyncio.to_thread(ask_store)
+            except Damaged:
+                raise
+            except open_outcome as error:
                 self._notices.add("store unreachable", f"{error}. Trying again.", level=logging.WARNING)
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            self.step(was.ManifestFound(now=self._now(), cut=effect.cut, point=point))
-            return
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, RETRY_SECONDS_MAX)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

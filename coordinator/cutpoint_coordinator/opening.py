@@ -18,11 +18,12 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from cutpoint.errors import ConfigurationError
+from cutpoint.errors import ConfigurationError, StoreError
 from cutpoint.registry import Registry
 from cutpoint.store import Backend, KeyRing, loaded_keys, open_backend
 from cutpoint.store.identity import StoreSealing, identify
-from cutpoint.store.replica import read_replica_note
+from cutpoint.store.replica import adopt, read_replica_note
+from cutpoint.store.retention import Policy
 from cutpoint_coordinator.registry import open_registry
 from cutpoint_coordinator.settings import Address, Settings
 
@@ -36,12 +37,16 @@ class Opened:
     registry: Registry
     backend: Backend
     keys: KeyRing | None = None
+    replica: Backend | None = None
+    retention: Policy | None = None
 
 
 async def open_all(settings: Settings) -> Opened:
     """Bind the address, open the store and the registry. Raises `CutpointError`; then nothing is left open."""
+    retention = Policy.parse(settings.keep) if settings.keep else None
     keys = _keys(settings.keys)
     backend = open_backend(settings.store)
+    replica = None if settings.replica is None else open_backend(settings.replica)
     listener = await bind(settings.listen)
     try:
         opening = partial(
@@ -59,6 +64,8 @@ async def open_all(settings: Settings) -> Opened:
                 if remote:
                     await asyncio.to_thread(_check_store, backend)
                 await asyncio.to_thread(_identify, backend, keys)
+                if replica is not None:
+                    await asyncio.to_thread(_check_replica, backend, replica)
             except BaseException:
                 await registry.close()
                 raise
@@ -66,7 +73,13 @@ async def open_all(settings: Settings) -> Opened:
         listener.close()
         raise
     return Opened(
-        listener=listener, url=_reached_at(settings.listen, listener), registry=registry, backend=backend, keys=keys
+        listener=listener,
+        url=_reached_at(settings.listen, listener),
+        registry=registry,
+        backend=backend,
+        keys=keys,
+        replica=replica,
+        retention=retention,
     )
 
 
@@ -79,6 +92,12 @@ def _check_store(backend: Backend) -> None:
             f"{backend.url} is a replica that is kept in step with another store; nothing was started; if that one is "
             f"gone for good, make this one the store: cutpoint replicate --to {backend.url} --promote"
         )
+
+
+def _check_replica(backend: Backend, replica: Backend) -> None:
+    """Raise `ConfigurationError` if ``replica`` can never be one; out of reach it may be."""
+    with contextlib.suppress(StoreError):
+        adopt(backend, replica)
 
 
 def _identify(backend: Backend, keys: KeyRing | None) -> None:

@@ -8,8 +8,6 @@ thread.
 from __future__ import annotations
 
 import dataclasses
-import time
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -59,12 +57,12 @@ def manifest_of(effect: WriteManifest, created: str) -> Manifest:
     )
 
 
-def write_manifest(backend: Backend, effect: WriteManifest, keys: KeyRing | None = None) -> Written:
-    """Write the manifest durably and once, signed if there are ``keys``.
+def write_manifest(backend: Backend, effect: WriteManifest, keys: KeyRing | None = None, *, created: str) -> Written:
+    """Write the manifest durably and once, signed if there are ``keys``. ``created``: the time, in ISO 8601.
 
-    Raises `StoreError`; `ObjectExists` if the number was used before.
+    The very same again succeeds, so where the answer of the store was lost (`StoreUnavailable`) it is done again, and
+    nobody has to guess. Raises `StoreError`; `ObjectExists` if the number was used before.
     """
-    created = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
     manifest = manifest_of(effect, created)
     digest, length = publish_manifest(backend, manifest, keys)
     return Written(digest=digest, bytes=length, created=created)
@@ -108,6 +106,7 @@ def point_of(manifest: Manifest, data: bytes | None = None) -> RecoveryPoint:
         left=manifest.left,
         in_flight=sum(part.in_flight_messages for part in manifest.parts),
         bytes=sum(part.bytes for part in manifest.parts) + len(data),
+        fresh_bytes=sum(part.fresh_bytes for part in manifest.parts),
         duration_seconds=manifest.duration_seconds,
         stall_seconds=max((part.stall_seconds for part in manifest.parts), default=0.0),
         manifest=manifest_digest(data),

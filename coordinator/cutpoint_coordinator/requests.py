@@ -46,9 +46,12 @@ class Requests:
         self._author = author
         self._count = 0
         self._waiting: dict[str, Request] = {}
+        self._ended = ""
 
     def draw(self) -> tuple[str, Request]:
-        """A new request and its name, which nobody else uses."""
+        """A new request and its name, which nobody else uses. Raises `NotLeading` once nobody answers any more."""
+        if self._ended:
+            raise NotLeading(self._ended)
         self._count += 1
         name = f"{self._author}-asked-{self._count}"
         request = self._waiting[name] = Request()
@@ -68,6 +71,7 @@ class Requests:
 
     def fail_all(self, reason: str) -> None:
         """Nobody will answer any more."""
+        self._ended = reason
         waiting, self._waiting = self._waiting, {}
         for request in waiting.values():
             cut = f"; cut {request.cut} is finished or abandoned by the next leader" if request.cut else ""

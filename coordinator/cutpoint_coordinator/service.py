@@ -25,6 +25,7 @@ from cutpoint_coordinator.agents_endpoint import AgentsEndpoint
 from cutpoint_coordinator.answers import HealthAnswer
 from cutpoint_coordinator.api import Api
 from cutpoint_coordinator.driver import Driver, UnreadableLedger
+from cutpoint_coordinator.keeping import Keeping
 from cutpoint_coordinator.notices import Notices
 from cutpoint_coordinator.opening import Opened, open_all
 from cutpoint_coordinator.settings import LOG_NAME, Settings
@@ -47,6 +48,9 @@ class Service:
         self.backend = opened.backend
         self.registry = opened.registry
         self.keys = opened.keys
+        self.retention = opened.retention
+        self._replica = opened.replica
+        self.keeping: Keeping | None = None
         self.candidate = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.notices = Notices()
         self.driver: Driver | None = None
@@ -154,17 +158,29 @@ class Service:
                 notices=self.notices,
                 keys=self.keys,
             )
+            keeping = Keeping(
+                driver=driver,
+                backend=self.backend,
+                replica=self._replica,
+                keys=self.keys,
+                notices=self.notices,
+                settings=self.settings,
+                policy=self.retention,
+                by=self.candidate,
+            )
             try:
                 await driver.load()
-                self.driver = driver
+                self.driver, self.keeping = driver, keeping
+                keeping.start()
                 self._changed.set()
                 self.notices.add("leading", f"{self.candidate} leads computation {self.settings.computation}")
                 leads()
                 reason = await asyncio.shield(driver.ended)
                 self.notices.add("leadership ended", f"this coordinator leads no more: {reason}", level=logging.WARNING)
             finally:
-                self.driver = None
+                self.driver = self.keeping = None
                 await driver.close("it ends")
+                await keeping.close()
         finally:
             self._leader = None
             with contextlib.suppress(RegistryError):

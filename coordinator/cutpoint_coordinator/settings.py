@@ -44,6 +44,8 @@ class Address:
 class Settings:
     """One coordinator. All times in seconds. ``keys``: the file of the keys that sign, verify and open.
 
+    ``keep``: which recovery points stay, as `cutpoint.store.retention` reads it; empty: all of them.
+    ``replica``: the URL of a second location that is kept in step with the store.
     ``interval_seconds``: how long after a cut's end the next one begins; None: on demand only.
     ``deadline_seconds``: how long a cut may take before it is abandoned.
     ``manual_recovery``: do not recover when a process comes back without its memory; wait to be asked.
@@ -52,6 +54,9 @@ class Settings:
     ``registry_call_seconds``: how long one call to the registry may take before it counts as failed.
     ``registry_patience_seconds``: how long a leader that cannot write to the registry goes on trying before it
     stops acting as leader.
+    ``collect_seconds``: how long the store is left alone after a collection that nobody has asked for;
+    ``collect_per_second``: how many objects one deletes at most in a second.
+    ``replica_lag_seconds``: for how long the replica may wait for a recovery point before that is warned of.
     ``heartbeat_seconds``: how often an agent that says nothing is asked whether it is there; half of it is how long
     the answer may take.
     """
@@ -61,6 +66,8 @@ class Settings:
     listen: Address = Address(host="127.0.0.1", port=DEFAULT_PORT)
     computation: str = "default"
     keys: str | None = None
+    keep: str = ""
+    replica: str | None = None
     interval_seconds: float | None = None
     deadline_seconds: float = 30.0
     manual_recovery: bool = False
@@ -68,6 +75,9 @@ class Settings:
     lease_seconds: float = 3.0
     registry_call_seconds: float = 5.0
     registry_patience_seconds: float = 30.0
+    collect_seconds: float = 60.0
+    collect_per_second: float = 100.0
+    replica_lag_seconds: float = 300.0
     heartbeat_seconds: float = 10.0
     join_seconds: float = 10.0
 
@@ -76,6 +86,11 @@ class Settings:
             raise ConfigurationError(
                 f"{self.computation!r} cannot name a computation; nothing was started; "
                 "use 1 to 100 letters, digits, '.', '_' and '-', a letter or digit first."
+            )
+        if not 0 < self.collect_per_second <= 1_000_000:
+            raise ConfigurationError(
+                f"collect_per_second is {self.collect_per_second:g}; nothing was started; "
+                "give a number above 0, at most 1000000."
             )
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)

@@ -31,8 +31,8 @@ def cut(core: Coordination, number: CutNumber) -> CutAnswer | None:
     current = open_cut(core)
     if current is not None and current.cut == number:
         return current
-    if 1 <= number <= core.ledger.computation.last_cut:
-        return CutAnswer(cut=number, state="abandoned", reason="the registry does not say why")
+    if core.ledger.collected(number):
+        return CutAnswer(cut=number, state="collected", reason="it was a recovery point; retention kept it no longer")
     return None
 
 
@@ -69,6 +69,8 @@ def unknown_point(core: Coordination, number: CutNumber) -> Refused:
     """The refusal of a number that no recovery point has."""
     record = core.ledger.abandoned.get(number)
     why = f"cut {number} was abandoned ({record.reason})" if record else f"there is no recovery point {number}"
+    if core.ledger.collected(number):
+        why = f"recovery point {number} was collected: retention kept it no longer"
     known = ", ".join(str(n) for n in sorted(core.ledger.points)[-5:]) or "none yet"
     return Refused(404, "unknown_point", f"{why}; nothing was done", f"take one of the last ones: {known}")
 

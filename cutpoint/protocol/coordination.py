@@ -105,6 +105,14 @@ class Coordination:
         """Where everything stands now."""
         return overview(self._desk, self._cut, self._recovery, hold=self._hold, ignored=self._ignored)
 
+    def needed(self) -> dict[CutNumber, str]:
+        """The cuts whose recovery points cannot be forgotten now, each with the reason."""
+        ledger, computation = self._desk.ledger, self._desk.ledger.computation
+        chosen = [max(ledger.points, default=BEGINNING), computation.base, ledger.restorable(computation.base) or 0]
+        chosen += [computation.open_cut, computation.recovering.target if computation.recovering else BEGINNING]
+        cuts = sorted(dict.fromkeys(CutNumber(cut) for cut in chosen if cut != BEGINNING))
+        return {cut: why for cut in cuts if (why := self._safeguards.needed(ledger, cut))}
+
     def participants(self, target: CutNumber) -> tuple[ProcessName, ...]:
         """Who would take part in a recovery to ``target`` now, ascending."""
         return participants(self._desk.ledger, self._desk.membership, target)

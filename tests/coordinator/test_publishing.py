@@ -16,6 +16,7 @@ from cutpoint_coordinator.publishing import find_point, manifest_of, write_manif
 from tests.parts import Draft
 
 CUT = CutNumber(3)
+NOW = "2026-11-23T12:00:00+00:00"
 
 
 def part(process: str, data: bytes = b"\xc0", computation: str = "shop") -> Draft:
@@ -47,7 +48,7 @@ def test_the_manifest_gives_back_all_that_the_registry_would_have_said() -> None
     effect = asked(stored(backend, part("ledger"), part("till")))
     assert find_point(backend, CUT) is None
 
-    written = write_manifest(backend, effect)
+    written = write_manifest(backend, effect, created=NOW)
 
     complete = msgspec.structs.replace(
         effect.point, manifest=written.digest, bytes=effect.point.bytes + written.bytes, created=written.created
@@ -59,9 +60,9 @@ def test_the_manifest_gives_back_all_that_the_registry_would_have_said() -> None
 
 def test_a_number_that_was_used_before_is_refused() -> None:
     backend = MemoryBackend("m")
-    write_manifest(backend, asked(stored(backend, part("ledger"))))
+    write_manifest(backend, asked(stored(backend, part("ledger"))), created=NOW)
     with pytest.raises(ObjectExists):
-        write_manifest(backend, asked(stored(backend, part("ledger", b"\xc2"))))
+        write_manifest(backend, asked(stored(backend, part("ledger", b"\xc2"))), created=NOW)
 
 
 def test_a_sound_part_that_says_something_else_than_was_reported_is_one_complaint() -> None:

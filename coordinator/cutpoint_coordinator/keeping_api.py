@@ -1,0 +1,97 @@
+"""The part of the HTTP API by which operators keep a store: labels, pins, collections.
+
+They go through the coordinator because it has the keys that sign, knows which recovery points there are, and makes the
+registry forget one before its bytes go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from cutpoint.store.marks import add_mark
+from cutpoint.store.retention import Policy
+from cutpoint_coordinator import views
+from cutpoint_coordinator.answers import CollectionStatus, MarksAnswer
+from cutpoint_coordinator.asked import CollectionBody, MarkBody, body_of, number_in_path
+from cutpoint_coordinator.faults import Refused, answer
+from cutpoint_coordinator.requests import NotLeading
+
+if TYPE_CHECKING:
+    from cutpoint_coordinator.collecting import Collecting
+    from cutpoint_coordinator.driver import Driver
+    from cutpoint_coordinator.service import Service
+
+SOMEBODY = "an operator"
+"""Who asks, where nobody says."""
+
+PER_SECOND_MAX = 1_000_000.0
+
+
+class KeepingApi:
+    """The routes. ``driver`` gives the one that leads, or raises `Refused`."""
+
+    def __init__(self, service: Service, driver: Callable[[], Driver]) -> None:
+        self._service = service
+        self._driver = driver
+
+    def routes(self) -> tuple[web.RouteDef, ...]:
+        """What is served."""
+        return (
+            web.post("/v1/points/{number}/marks", self._mark),
+            web.post("/v1/collections", self._collect),
+            web.get("/v1/collections", self._collection),
+        )
+
+    async def _mark(self, request: web.Request) -> web.Response:
+        number = number_in_path(request)
+        body = await body_of(request, MarkBody)
+        views.point(self._driver().core, number)
+        service = self._service
+        mark = partial(
+            add_mark,
+            service.backend,
+            number,
+            body.event,
+            label=body.label,
+            by=body.by or SOMEBODY,
+            at=datetime.now(UTC),
+            keys=service.keys,
+        )
+        marks = await asyncio.to_thread(mark)
+        return answer(MarksAnswer(cut=number, labels=marks.labels, pinned=marks.pinned))
+
+    async def _collect(self, request: web.Request) -> web.Response:
+        body = await body_of(request, CollectionBody)
+        collecting = self._collecting()
+        policy = Policy.parse(body.keep) if body.keep else collecting.policy
+        if policy is None:
+            raise Refused(
+                409,
+                "no_policy",
+                "the coordinator was not told what to keep; nothing was deleted",
+                "say it with --keep, or start the coordinator with --keep",
+            )
+        if body.per_second is not None and not 0 < body.per_second <= PER_SECOND_MAX:
+            raise Refused(
+                400, "bad_body", f"per_second is {body.per_second:g}; nothing was done", "give a number above 0"
+            )
+        if body.dry_run:
+            return answer(await collecting.plan(policy))
+        return answer(await collecting.collect(policy, by=body.by or SOMEBODY, per_second=body.per_second))
+
+    async def _collection(self, _: web.Request) -> web.Response:
+        status: CollectionStatus = self._collecting().status()
+        return answer(status)
+
+    def _collecting(self) -> Collecting:
+        self._driver()
+        keeping = self._service.keeping
+        if keeping is None:
+            raise NotLeading("this coordinator does not lead any more")
+        return keeping.collecting
