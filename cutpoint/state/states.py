@@ -211,6 +211,16 @@ class States:
             raise
         return Recorded(recorded)
 
+    def held(self) -> tuple[CapturedState, ...]:
+        """Every table and value as it is at this moment, whole; nothing is recorded and no hook is called.
+
+        For who compares it with what is stored: states whose format is not safe to read are left out. Raises
+        `ConfigurationError` that names the state if its format cannot keep it.
+        """
+        kept = (d for d in self._declared.values() if isinstance(d.holder, Table | Value) and d.format.safe)
+        captured = (declared.capture() for declared in kept)
+        return tuple(state for state in captured if state is not None)
+
     @property
     def entries(self) -> int:
         """How many entries the tables have together."""

@@ -17,6 +17,7 @@ from cutpoint_simulations.chronicle.observations import (
     Observation,
     Over,
     Recorded,
+    Refilled,
     Restored,
     RestoredSession,
     Sent,
@@ -29,7 +30,7 @@ class Chronicle:
     """``timelines``: the one that stands, by process. ``records``: by process and cut. ``restores``: all, in order.
 
     ``given``: cuts that were recorded before anybody watched and may be restored nevertheless. ``strays`` are restores
-    of a cut that the process never recorded.
+    of a cut that the process never recorded. ``refilled``: what processes held once they were restored, in order.
     """
 
     def __init__(self, observations: Iterable[Observation] = (), *, given: Iterable[int] = ()) -> None:
@@ -37,6 +38,7 @@ class Chronicle:
         self.records: dict[tuple[str, int], Record] = {}
         self.restores: list[Restored] = []
         self.strays: list[Restored] = []
+        self.refilled: list[Refilled] = []
         self.given = frozenset(given)
         self._left_behind: dict[str, list[Timeline]] = {}
         self._same: dict[str, str] = {}
@@ -50,6 +52,7 @@ class Chronicle:
             Over: self._over,
             Recorded: self._recorded,
             Restored: self._restored,
+            Refilled: self.refilled.append,
         }
         for observation in observations:
             self.hear(observation)
@@ -155,7 +158,12 @@ class Chronicle:
     def _recorded(self, recorded: Recorded) -> None:
         timeline = self._timeline(recorded.process)
         self.records[recorded.process, recorded.cut] = Record.of(
-            timeline, cut=recorded.cut, base=recorded.base, incarnation=recorded.incarnation, at=recorded.at
+            timeline,
+            cut=recorded.cut,
+            base=recorded.base,
+            incarnation=recorded.incarnation,
+            at=recorded.at,
+            held=recorded.held,
         )
 
     def _restored(self, restored: Restored) -> None:

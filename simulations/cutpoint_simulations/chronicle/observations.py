@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cutpoint.protocol.messages import Close, Payload, SessionRecord
+from cutpoint.state import CapturedState
 
 SHORT = 60
 """So many characters of a payload are told to people."""
@@ -84,13 +85,17 @@ class Over(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """The process records its state for ``cut``; ``base`` is the last recovery point that it knows of."""
+    """The process records its state for ``cut``; ``base`` is the last recovery point that it knows of.
+
+    ``held``: its tables and values as they are at this moment.
+    """
 
     at: float
     process: str
     cut: int
     base: int
     incarnation: int
+    held: tuple[CapturedState, ...] = ()
 
 
 class RestoredSession(NamedTuple):
@@ -110,7 +115,16 @@ class Restored(NamedTuple):
     sessions: tuple[RestoredSession, ...]
 
 
-Observation = Began | Admitted | Sent | Taken | Named | Adopted | Over | Recorded | Restored
+class Refilled(NamedTuple):
+    """The restore to ``cut`` is complete, and ``held`` is everything that the process declares as its state."""
+
+    at: float
+    process: str
+    cut: int
+    held: tuple[CapturedState, ...]
+
+
+Observation = Began | Admitted | Sent | Taken | Named | Adopted | Over | Recorded | Restored | Refilled
 
 
 def shortly(payload: Payload) -> str:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from cutpoint.protocol.accounting import count, holds
 from cutpoint.protocol.messages import Payload, Ranges, SessionRecord
 from cutpoint.protocol.numbers import ranges_of
+from cutpoint.state import CapturedState
 
 
 @dataclasses.dataclass(kw_only=True, slots=True)
@@ -127,7 +128,7 @@ class Timeline:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """Where a process recorded a cut: on which timeline, and how far that had come."""
+    """Where a process recorded a cut: on which timeline, how far that had come, and what it held."""
 
     process: str
     life: str
@@ -138,9 +139,19 @@ class Record:
     timeline: Timeline
     extents: Mapping[str, Extent]
     names: Mapping[str, str]
+    held: tuple[CapturedState, ...] = ()
 
     @classmethod
-    def of(cls, timeline: Timeline, *, cut: int, base: int, incarnation: int, at: float) -> Record:
+    def of(
+        cls,
+        timeline: Timeline,
+        *,
+        cut: int,
+        base: int,
+        incarnation: int,
+        at: float,
+        held: tuple[CapturedState, ...] = (),
+    ) -> Record:
         """The end of ``timeline``, now."""
         return cls(
             process=timeline.process,
@@ -152,6 +163,7 @@ class Record:
             timeline=timeline,
             extents=MappingProxyType(timeline.extents()),
             names=MappingProxyType(dict(timeline.names)),
+            held=held,
         )
 
     def lines(self) -> dict[str, Line]:

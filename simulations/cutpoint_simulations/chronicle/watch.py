@@ -1,9 +1,9 @@
 """Watching the real core of every agent that runs on a simulated host, without changing what it does.
 
-While a `Watch` stands, `Process.step`, `Process.send`, `Process.take` and `Session.adopt` are wrapped: what the
-application sends and takes, and what the core asks its driver to record and restore, is told as observations. What the
-core keeps is not believed: from its sessions only names are read. Outside of simulated hosts, and in a life that
-is over, nothing is told.
+While a `Watch` stands, `Process.step`, `Process.send`, `Process.take`, `Session.adopt` and `Parts.restore` are wrapped:
+what the application sends and takes, and what the core asks its driver to record and restore, is told as observations,
+with what the process's tables and values hold then. What the core keeps is not believed: from its sessions only names
+are read. Outside of simulated hosts, and in a life that is over, nothing is told.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from cutpoint.errors import ConfigurationError
 from cutpoint.protocol.effects import Admitted as AdmittedEffect
 from cutpoint.protocol.effects import Effect, RecordState, RestoreState, SessionEnded, SessionEstablished
 from cutpoint.protocol.events import Event, Turn
 from cutpoint.protocol.messages import InFlight, Payload
 from cutpoint.protocol.process import Process
 from cutpoint.protocol.session import Session
+from cutpoint.state import CapturedState, States
+from cutpoint.state.states import BUILT_IN_SIGN
+from cutpoint_agents.parts import Parts
 from cutpoint_simulations.chronicle.observations import (
     Admitted,
     Adopted,
@@ -27,6 +31,7 @@ from cutpoint_simulations.chronicle.observations import (
     Observation,
     Over,
     Recorded,
+    Refilled,
     Restored,
     RestoredSession,
     Sent,
@@ -46,6 +51,8 @@ class _Life:
     number: int
     core: Process
     named: dict[str, str] = dataclasses.field(default_factory=dict)
+    states: States | None = None
+    restored: int = 0
 
     @property
     def phase(self) -> str:
@@ -56,6 +63,18 @@ class _Life:
     @property
     def now(self) -> float:
         return self.host.simulation.agenda.now
+
+    def held(self) -> tuple[CapturedState, ...]:
+        """What its tables and values hold; nothing if that cannot be told, and then it cannot be recorded either."""
+        try:
+            return () if self.states is None else self.states.held()
+        except ConfigurationError:
+            return ()
+
+    def holds_all(self, held: tuple[CapturedState, ...]) -> bool:
+        """Whether ``held`` is everything that the program declares: hooks may change what a restore has put there."""
+        declared = () if self.states is None else self.states.names
+        return {name for name in declared if not name.startswith(BUILT_IN_SIGN)} == {state.name for state in held}
 
 
 class Watch:
@@ -68,6 +87,7 @@ class Watch:
         self._hears = hears
         self._lives: dict[Process, _Life] = {}
         self._latest: dict[str, _Life] = {}
+        self._owners: dict[Parts, _Life] = {}
         self._stepping: _Life | None = None
         self._originals: list[tuple[type, str, Any]] = []
 
@@ -82,6 +102,8 @@ class Watch:
             (Process, "send", self._send),
             (Process, "take", self._take),
             (Session, "adopt", self._adopt),
+            (Parts, "__init__", self._parts_made),
+            (Parts, "restore", self._restore),
         ):
             original = getattr(owner, name)
             self._originals.append((owner, name, original))
@@ -133,6 +155,18 @@ class Watch:
             self._tell(Adopted(life.now, life.name, session.key, dormant.key, dormant.outgoing.sent))
         original(session, dormant)
 
+    def _parts_made(self, original: Callable[..., None], parts: Parts, **options: Any) -> None:
+        original(parts, **options)
+        if (life := self._life(options["process"])) is not None:
+            life.states = options["states"]
+            self._owners[parts] = life
+
+    def _restore(self, original: Callable[..., None], parts: Parts) -> None:
+        original(parts)
+        life = self._owners.get(parts)
+        if life is not None and self._life(life.core) is not None and life.holds_all(held := life.held()):
+            self._tell(Refilled(life.now, life.name, life.restored, held))
+
     # ------------------------------------------------------------------------------------------------ what is told
 
     def _tell(self, observation: Observation) -> None:
@@ -170,10 +204,11 @@ class Watch:
             if session.name and life.named.get(session.key) != session.name:
                 self._name(life, session)
         incarnation = int(life.core.incarnation)
-        self._tell(Recorded(life.now, life.name, int(effect.cut), int(effect.base), incarnation))
+        self._tell(Recorded(life.now, life.name, int(effect.cut), int(effect.base), incarnation, life.held()))
 
     def _restores(self, life: _Life, effect: RestoreState) -> None:
         life.named.clear()
+        life.restored = int(effect.cut)
         records = {record.evidence.session: record for record in life.core.rollback.sessions}
         sessions = [s for s in life.core.handshakes.sessions.values() if s.name in records]
         back = tuple(RestoredSession(session.key, records[session.name]) for session in sessions)

@@ -1,6 +1,7 @@
 """Oracles: what must be true of every run, one claim a module, judged by what really happened.
 
 * `consistency`: a recovery point's certificate holds, and its parts hold exactly what happened;
+* `capture`: what a process held when it recorded is what is stored, and what a restore puts in place;
 * `orphans`: nothing was received inside it that was not sent inside it;
 * `conservation`: what the user measures is the same in every one;
 * `durability`: it can be read back ever after, and its number is used once;
@@ -13,6 +14,7 @@ A `Jury` asks them all. A user's own claim is a class like these: see `Oracle`.
 
 from __future__ import annotations
 
+from cutpoint_simulations.oracles.capture import Capture
 from cutpoint_simulations.oracles.case import Case, Published, contents, read_point
 from cutpoint_simulations.oracles.conservation import Conservation
 from cutpoint_simulations.oracles.consistency import Consistency
@@ -27,6 +29,7 @@ from cutpoint_simulations.oracles.recorded import recorded
 from cutpoint_simulations.oracles.violation import Violation
 
 __all__ = [
+    "Capture",
     "Case",
     "Conservation",
     "Consistency",

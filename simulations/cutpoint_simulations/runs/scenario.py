@@ -9,7 +9,7 @@ from collections.abc import Callable
 from cutpoint_simulations import bank
 from cutpoint_simulations.cluster import Declare
 from cutpoint_simulations.loop import Weather
-from cutpoint_simulations.oracles import Consistency, Descent, Durability, ExactlyOnce, NoOrphan, Oracle
+from cutpoint_simulations.oracles import Capture, Consistency, Descent, Durability, ExactlyOnce, NoOrphan, Oracle
 
 SAFETY_SECONDS = 4.0
 PROGRESS_SECONDS = 30.0
@@ -18,7 +18,7 @@ QUIET_SECONDS = 1.0
 
 def oracles() -> tuple[Oracle, ...]:
     """The claims that hold for every computation; a run adds progress and the services' own invariants."""
-    return (Consistency(), NoOrphan(), Durability(), Descent(), ExactlyOnce())
+    return (Consistency(), Capture(), NoOrphan(), Durability(), Descent(), ExactlyOnce())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
