@@ -130,7 +130,8 @@ class Table(MutableMapping[K, V]):
                 for key, value in self._items.items():
                     if key not in changed:
                         self._spare(key, value)
-            self._gone.update((key, None) for key in self._items if changed.get(key, True))
+            was_there = (key for key in self._items if changed.get(key, True)) if changed else self._items
+            self._gone.update(dict.fromkeys(was_there))
             changed.clear()
         self._items.clear()
 
@@ -333,3 +334,14 @@ class Table(MutableMapping[K, V]):
             unfolded=unfolded,
             spared=sum(len(capture.spared) for capture in self._captures),
         )
+
+    def check(self) -> None:
+        """Raise `AssertionError` if what the table keeps about itself does not fit together."""
+        present = list(self._items)
+        assert len(present) == len(self._items)
+        assert self._changed is not None or not self._gone
+        changed = self._changed or {}
+        assert all(key in self._items for key in changed)
+        assert all(key in changed or key not in self._items for key in self._gone)
+        assert all(changed[key] is False for key in self._gone if key in changed)
+        assert len(self._history.held) == sum(capture.frozen is not None for capture in self._captures)

@@ -14,15 +14,17 @@ import time
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
+import msgspec
 import pytest
 
-from cutpoint.state import Table
+from cutpoint.state import BATCH_ENTRIES, Batch, Table, encode_batch, format_named
 from tests.benchmarks.conftest import RecordRatio
 
 ENTRIES = 1_000_000
 WRITES = ENTRIES // 100
 READS = 10 * WRITES
 ROUNDS = 15
+REPETITIONS = 20
 
 Mapping = MutableMapping[str, int]
 
@@ -109,3 +111,19 @@ def test_reading_and_writing_while_the_full_content_is_read(pair: Pair, record_r
     record(record_ratio, "table_read_ratio: while the full content is read", list(pair.ratios(read, READS)))
     capture.release()
     capture.published()
+
+
+def test_encoding_a_batch_of_small_records(record_ratio: RecordRatio) -> None:
+    keys = [f"key-{number}" for number in range(BATCH_ENTRIES)]
+    records = [{"id": number, "name": "ann", "balance": 1.5, "open": True} for number in range(BATCH_ENTRIES)]
+    batch, format_, bare = Batch([], keys, [*records]), format_named("msgpack"), msgspec.msgpack.Encoder()
+    found = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        for _ in range(REPETITIONS):
+            encode_batch(format_, batch, "it")
+        between = time.process_time()
+        for _ in range(REPETITIONS):
+            bare.encode([*batch])
+        found.append((between - began) / (time.process_time() - between))
+    record(record_ratio, "table: encoding a batch / msgspec alone", found)

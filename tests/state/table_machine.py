@@ -12,6 +12,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from cutpoint.errors import UsageError
 from cutpoint.state import Batch, CapturedTable, Recorded, Table
 from tests.state.stored import Stored, declared
 
@@ -108,6 +109,7 @@ class Reading:
         self.table = table
         self.held = held
         self.run: list[bytes] = []
+        self.done = False
         self._batches = batches
 
     def read(self, batches: int) -> bool:
@@ -115,6 +117,7 @@ class Reading:
         for _ in range(batches):
             batch = next(self._batches, None)
             if batch is None:
+                self.done = True
                 return False
             self.run.append(self.table.encode(batch))
         return True
@@ -201,10 +204,29 @@ class TableMachine(RuleBasedStateMachine):
             Walk(begin(self.table), begin(self.model), len(self.model), self.shape, self.restores),
         )
 
+    @precondition(lambda self: self.cut is None and self.model)
+    @rule(value=values, size=st.integers(1, 3))
+    def walk_through_a_cut(self, value: Any, size: int) -> None:
+        """The walk is in its middle when a cut is recorded, when its last pair is changed, and when that is folded."""
+        self.begin_a_walk(lambda target: iter(target.items()))
+        walk = self.walks[-1]
+        last = list(self.model)[-1]
+        self.go_on(walk, 1)
+        self.record(True, size)
+        self.change([(put, last, value)])
+        for step in range(4):
+            if walk in self.walks:
+                self.go_on(walk, 1)
+                self.fold(size, 1)
+            if step == 1:
+                self.abandon()
+
     @precondition(lambda self: self.walks)
     @rule(data=st.data(), steps=st.integers(1, 4))
     def walk_on(self, data: st.DataObject, steps: int) -> None:
-        walk = data.draw(st.sampled_from(self.walks))
+        self.go_on(data.draw(st.sampled_from(self.walks)), steps)
+
+    def go_on(self, walk: Walk, steps: int) -> None:
         for _ in range(steps):
             if walk.shape == self.shape and walk.restores == self.restores:
                 ours = next(walk.ours, END)
@@ -320,6 +342,9 @@ class TableMachine(RuleBasedStateMachine):
             self.walks.clear()
         self.states.check([stored(self.runs)]).apply()
         if self.cut is not None:
+            if not crash and not self.cut.reading.done:
+                with pytest.raises(UsageError, match="was ended by a restore"):
+                    self.cut.reading.read(1)
             self.cut.recorded.abandoned()
             self.cut = None
         self.end_background()
@@ -335,6 +360,7 @@ class TableMachine(RuleBasedStateMachine):
         assert list(self.table) == list(self.model)
         assert list(reversed(self.table)) == list(reversed(self.model))
         assert self.table == self.model
+        self.table.check()
 
     def teardown(self) -> None:
         """Whatever is still open can be brought to its end."""
