@@ -27,6 +27,7 @@ from cutpoint.store.backend import Backend
 from cutpoint.store.chunks import CHUNK_RAW_MAX, ChunkId, Seal, Sealing, chunk_id
 from cutpoint.store.compression import Compressor, expand, expand_at_most
 from cutpoint.store.digests import digest_of
+from cutpoint.store.joining import joined
 from cutpoint.wire.checks import one_line
 
 PACK_VERSION = 1
@@ -115,7 +116,7 @@ class PackBuilder:
             index = self._seal.seal(index, self.bytes, kind="trailer")
         self._append(index)
         self._append(len(index).to_bytes(_LENGTH_BYTES, "big") + _END)
-        data = b"".join(self._pieces)
+        data = joined(self._pieces)
         self._pieces.clear()
         return PackRef(era=era, digest=Digest(f"sha256:{self._hash.hexdigest()}"), bytes=len(data)), data
 
