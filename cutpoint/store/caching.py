@@ -76,7 +76,7 @@ class CachingBackend:
         *,
         bytes_max: int = 1 << 30,
         prefixes: tuple[str, ...] = ("packs/",),
-        clock: Callable[[], int] = time.time_ns,
+        clock: Callable[[], int] | None = None,
     ) -> None:
         """Raises `ConfigurationError` if there can be no such folder."""
         self.inner = inner
@@ -84,7 +84,7 @@ class CachingBackend:
         self._folder = Path(os.path.abspath(folder))
         self._bytes_max = bytes_max
         self._prefixes = prefixes
-        self._clock = clock
+        self._clock = clock or time.time_ns
         self._sound = _Remembered()
         self._asked = _Remembered()
         self._statistics = CacheStatistics()

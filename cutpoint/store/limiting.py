@@ -22,15 +22,15 @@ class TokenBucket:
         self,
         per_second: float,
         *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         if not per_second > 0:
             raise UsageError(f"a limit of {per_second} a second allows nothing; nothing was changed")
         self._per_second = per_second
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._sleep = clock or time.monotonic, sleep or time.sleep
         self._tokens = per_second
-        self._filled_at = clock()
+        self._filled_at = self._clock()
         self._lock = threading.Lock()
 
     def take(self, count: float) -> None:
@@ -62,8 +62,8 @@ class LimitingBackend:
         *,
         bytes_per_second: float | None = None,
         operations_per_second: float | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.inner = inner
         self.url = inner.url

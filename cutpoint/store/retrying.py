@@ -44,14 +44,15 @@ class RetryingBackend:
         inner: Backend,
         *,
         deadline_seconds: float = 60.0,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        chance: Callable[[], float] = random.random,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], None] | None = None,
+        chance: Callable[[], float] | None = None,
     ) -> None:
         self.inner = inner
         self.url = inner.url
         self._deadline_seconds = deadline_seconds
-        self._clock, self._sleep, self._chance = clock, sleep, chance
+        self._clock, self._sleep = clock or time.monotonic, sleep or time.sleep
+        self._chance = chance or random.random
         self._statistics = RetryStatistics()
         self._lock = threading.Lock()
 

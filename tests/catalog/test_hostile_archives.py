@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import io
 import os
 import resource
@@ -113,7 +114,7 @@ def test_a_tar_that_was_made_by_another_hand_is_not_believed(sound: Path, tmp_pa
 
 
 def changed(member: tarfile.TarInfo, **fields: object) -> tarfile.TarInfo:
-    found = member.replace(deep=True)
+    found = copy.copy(member)
     for name, value in fields.items():
         setattr(found, name, value)
     return found

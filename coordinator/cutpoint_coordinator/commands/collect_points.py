@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from cutpoint.errors import Damaged
-from cutpoint_coordinator.commands.options import json_option, keys_option
+from cutpoint_coordinator.commands.options import ask, coordinator_option, json_option, keys_option
 
 if TYPE_CHECKING:
     from cutpoint.store.keys import KeyRing
@@ -29,13 +30,12 @@ MEANINGS = {
 @click.option(
     "--keep",
     "policy",
-    required=True,
     metavar="POLICY",
-    help="What stays, such as 'last 10, hourly 24, daily 7, weekly 4, label release*'.",
+    help="What stays, such as 'last 10, hourly 24, daily 7, weekly 4, label release*'. Default: what the coordinator "
+    "was told to keep.",
 )
-@click.option(
-    "--store", "store_url", required=True, metavar="URL", help="The store to collect; no coordinator runs on it."
-)
+@coordinator_option
+@click.option("--store", "store_url", metavar="URL", help="Collect this store itself; no coordinator runs on it.")
 @click.option("--source", "source_url", metavar="URL", help="If the store is a replica: the store that it is one of.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted, and why.")
 @click.option(
@@ -49,8 +49,9 @@ MEANINGS = {
 @keys_option
 @json_option
 def collect(
-    policy: str,
-    store_url: str,
+    policy: str | None,
+    coordinator_url: str,
+    store_url: str | None,
     source_url: str | None,
     dry_run: bool,
     per_second: float | None,
@@ -60,30 +61,22 @@ def collect(
 ) -> None:
     """Drop the recovery points that no rule keeps, and delete what nobody needs any more.
 
-    Pinned points stay, and so do the last two and whatever cannot be read.
+    Pinned points stay, and so do the last (with --store: the last two) and whatever cannot be read.
     """
-    from cutpoint.store.collect import Collector, without_registry
-    from cutpoint.store.pacing import Pace
-    from cutpoint.store.retention import Policy
     from cutpoint_coordinator.commands.printing import print_json
     from cutpoint_coordinator.commands.users import this_user
-    from cutpoint_coordinator.offline import open_store
-    from cutpoint_coordinator.upkeep import collected_answer, plan_answer
 
-    rules = Policy.parse(policy)
-    backend = open_store(store_url)
-    collector = Collector(
-        backend=backend,
-        policy=rules,
-        protected=without_registry(backend, keys),
-        by=by or this_user(),
-        at=datetime.now(UTC),
-        keys=keys,
-        source=None if source_url is None else open_store(source_url),
-        pace=Pace(per_second=per_second),
-    )
-    plan = collector.plan()
-    answer = plan_answer(plan) if dry_run else collected_answer(collector.run(plan))
+    if store_url is None:
+        if source_url is not None:
+            raise click.UsageError("--source is for a replica: name that with --store")
+        answer = ask(
+            coordinator_url,
+            lambda client: client.collect(policy or "", dry_run=dry_run, per_second=per_second, by=by or this_user()),
+        )
+    elif policy is None:
+        raise click.UsageError("Missing option '--keep'.")
+    else:
+        answer = _collect_store(policy, store_url, source_url, dry_run, per_second, by or this_user(), keys)
     if as_json:
         print_json(answer)
     else:
@@ -95,6 +88,37 @@ def collect(
             f"what belongs to recovery points {', '.join(map(str, unreadable))} cannot be read, so they and whatever "
             "they may need were kept; see `cutpoint verify`, and bring back what is damaged from a copy"
         )
+
+
+def _collect_store(
+    policy: str,
+    store_url: str,
+    source_url: str | None,
+    dry_run: bool,
+    per_second: float | None,
+    by: str,
+    keys: KeyRing | None,
+) -> CollectionAnswer:
+    from cutpoint.store.collect import Collector, without_registry
+    from cutpoint.store.pacing import Pace
+    from cutpoint.store.retention import Policy
+    from cutpoint_coordinator.offline import open_store
+    from cutpoint_coordinator.upkeep import collected_answer, plan_answer
+
+    rules = Policy.parse(policy)
+    backend = open_store(store_url)
+    collector = Collector(
+        backend=backend,
+        policy=rules,
+        protected=without_registry(backend, keys),
+        by=by,
+        at=datetime.fromtimestamp(time.time(), UTC),
+        keys=keys,
+        source=None if source_url is None else open_store(source_url),
+        pace=Pace(per_second=per_second),
+    )
+    plan = collector.plan()
+    return plan_answer(plan) if dry_run else collected_answer(collector.run(plan))
 
 
 def _print(answer: CollectionAnswer) -> None:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
-from cutpoint_coordinator.commands.options import NUMBER, coordinator_option, json_option, keys_option, store_option
+from cutpoint_coordinator.commands.options import (
+    NUMBER,
+    ask,
+    coordinator_option,
+    json_option,
+    keys_option,
+    store_option,
+)
 
 if TYPE_CHECKING:
     from cutpoint.store.keys import KeyRing
     from cutpoint.store.marks import Event
-
-
-class MarksAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds of a recovery point now."""
-
-    cut: int
-    labels: tuple[str, ...]
-    pinned: bool
+    from cutpoint_coordinator.answers import MarksAnswer
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -73,18 +73,30 @@ def _mark(
     as_json: bool,
     by: str | None,
 ) -> None:
-    from cutpoint.names import CutNumber
-    from cutpoint.store.marks import add_mark
     from cutpoint_coordinator.commands.printing import print_json, print_line
-    from cutpoint_coordinator.commands.stores import chosen_store
     from cutpoint_coordinator.commands.users import this_user
 
-    backend = chosen_store(store_url, coordinator_url)
-    holds = add_mark(
-        backend, CutNumber(number), event, by=by or this_user(), at=datetime.now(UTC), label=label, keys=keys
-    )
+    who = by or this_user()
+    if store_url is None:
+        holds = ask(coordinator_url, lambda client: client.mark(number, event, label=label, by=who))
+    else:
+        holds = _mark_in_store(store_url, number, event, label, who, keys)
     if as_json:
-        print_json(MarksAnswer(cut=number, labels=holds.labels, pinned=holds.pinned))
+        print_json(holds)
     else:
         labels = ", ".join(holds.labels) or "no label"
         print_line(f"recovery point {number}: {labels}, {'pinned' if holds.pinned else 'not pinned'}")
+
+
+def _mark_in_store(
+    store_url: str, number: int, event: Event, label: str, who: str, keys: KeyRing | None
+) -> MarksAnswer:
+    from cutpoint.names import CutNumber
+    from cutpoint.store.marks import add_mark
+    from cutpoint_coordinator.answers import MarksAnswer
+    from cutpoint_coordinator.offline import open_store
+
+    backend = open_store(store_url)
+    now = datetime.fromtimestamp(time.time(), UTC)
+    marks = add_mark(backend, CutNumber(number), event, by=who, at=now, label=label, keys=keys)
+    return MarksAnswer(cut=number, labels=marks.labels, pinned=marks.pinned)

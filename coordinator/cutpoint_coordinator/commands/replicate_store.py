@@ -51,7 +51,7 @@ def replicate(
         raise click.UsageError("Missing option '--from'.")
     source, replica = open_store(source_url), open_backend(replica_url)
     replica.check_writable()
-    identify(source, created=datetime.now(UTC).isoformat(timespec="milliseconds"), keys=keys)
+    identify(source, created=datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds"), keys=keys)
     while True:
         with bytes_bar("copying") as shown:
 
@@ -107,22 +107,13 @@ def _promote(replica_url: str, source_url: str | None) -> None:
 
 
 def _print(answer: ReplicationAnswer, as_json: bool) -> None:
-    from cutpoint_coordinator.commands.printing import print_json, print_line, several, size
+    from cutpoint_coordinator.commands.printing import behind, print_json, print_line, several, size
 
     if as_json:
         print_json(answer)
         return
     for complaint in answer.complaints:
         print_line(complaint)
+    lag = behind(answer.lag_points, answer.lag_bytes, answer.lag_seconds)
     copied = f"copied {several(len(answer.points), 'recovery point')}, {several(answer.objects, 'object')}"
-    print_line(f"{copied}, {size(answer.bytes)}; {_lag(answer)}")
-
-
-def _lag(answer: ReplicationAnswer) -> str:
-    """How far the replica is behind, for people."""
-    from cutpoint_coordinator.commands.printing import several, size
-
-    if not answer.lag_points:
-        return "in step"
-    behind = f"{several(answer.lag_points, 'recovery point')} and {size(answer.lag_bytes)} behind"
-    return behind if answer.lag_seconds is None else f"{behind}, {answer.lag_seconds:.0f} s"
+    print_line(f"{copied}, {size(answer.bytes)}; {lag}")
