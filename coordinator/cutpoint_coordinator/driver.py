@@ -22,15 +22,15 @@ from cutpoint.names import BEGINNING, CutNumber, ProcessName
 from cutpoint.protocol import coordinator_effects as ask
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.coordination import Coordination
-from cutpoint.protocol.ledger import from_records
+from cutpoint.protocol.ledger import RecoveryPoint, from_records
 from cutpoint.protocol.messages import Join, ToCoordinator
 from cutpoint.registry import Conflict, Leadership, Registry, Transaction
-from cutpoint.store import Backend, KeyRing, list_manifests
+from cutpoint.store import Backend, KeyRing
 from cutpoint.store.caching import uncached
 from cutpoint_coordinator.checking import check_parts
 from cutpoint_coordinator.links import Link
 from cutpoint_coordinator.notices import Notices, now_utc
-from cutpoint_coordinator.publishing import find_point, write_manifest
+from cutpoint_coordinator.publishing import find_point, find_points, write_manifest
 from cutpoint_coordinator.requests import Request, Requests
 from cutpoint_coordinator.settings import LOG_NAME, Settings
 
@@ -120,19 +120,27 @@ class Driver:
             ledger = from_records(records, computation=self._settings.computation)
         except RegistryError as error:
             raise UnreadableLedger(str(error)) from error
-        stored = await self._last_stored() if not ledger.computation.request else BEGINNING
+        is_new = not ledger.computation.request
+        last_stored, stored = await self._stored() if is_new else (BEGINNING, tuple[RecoveryPoint, ...]())
         self._spawn(self._write_ledger())
         self._spawn(self._watch_leadership())
         self._arm_interval()
-        self.step(was.LedgerLoaded(now=self._now(), ledger=ledger, last_stored=stored))
+        self.step(was.LedgerLoaded(now=self._now(), ledger=ledger, last_stored=last_stored, stored=stored))
 
-    async def _last_stored(self) -> CutNumber:
-        """The highest number in the store, which a registry that knows nothing must count on from."""
-        cuts = await self._until_answered(lambda: list_manifests(self._backend), StoreError)
-        if cuts:
-            text = f"the registry is new and the store holds recovery points up to {cuts[-1]}: numbers go on there"
+    async def _stored(self) -> tuple[CutNumber, tuple[RecoveryPoint, ...]]:
+        """What the store has, for a registry that knows nothing: the highest number, and the recovery points."""
+        found = await self._until_answered(
+            lambda: find_points(self._backend, self._settings.computation, self._keys), StoreError
+        )
+        for complaint in found.complaints:
+            self._notices.add("manifest damaged", complaint, level=logging.WARNING)
+        if found.last:
+            taken = (
+                f"its {len(found.points)} recovery points are taken over" if found.points else "it has no point of ours"
+            )
+            text = f"the registry is new and the store is not: {taken}, and numbers go on there, after {found.last}"
             self._notices.add("registry is new", text, level=logging.WARNING)
-        return cuts[-1] if cuts else BEGINNING
+        return found.last, found.points
 
     def step(self, event: was.Event) -> None:
         """Give ``event`` to the core and start what it asks for. Dropped once the driver has ended."""

@@ -12,7 +12,7 @@ import dataclasses
 import msgspec
 
 from cutpoint.errors import Damaged, ObjectMissing
-from cutpoint.names import CutNumber
+from cutpoint.names import BEGINNING, CutNumber
 from cutpoint.protocol.coordinator_effects import WriteManifest
 from cutpoint.protocol.ledger import RecoveryPoint
 from cutpoint.store import (
@@ -22,11 +22,13 @@ from cutpoint.store import (
     Manifest,
     decode_manifest,
     encode_manifest,
+    list_manifests,
     manifest_digest,
     manifest_name,
     manifest_part,
     publish_manifest,
 )
+from cutpoint.store.survey import era_of, kind_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +76,33 @@ def find_point(backend: Backend, cut: CutNumber, keys: KeyRing | None = None) ->
         return read_stored(backend, cut, keys).point
     except ObjectMissing:
         return None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class FoundPoints:
+    """What a store tells of a computation. ``last``: the highest number that it has; ``complaints``: of the rest."""
+
+    last: CutNumber
+    points: tuple[RecoveryPoint, ...]
+    complaints: tuple[str, ...]
+
+
+def find_points(backend: Backend, computation: str, keys: KeyRing | None = None) -> FoundPoints:
+    """The recovery points of ``computation`` that the store tells of. Raises `StoreError` if it does not answer."""
+    points, complaints = list[RecoveryPoint](), list[str]()
+    cuts = list_manifests(backend)
+    for cut in cuts:
+        try:
+            stored = read_stored(backend, cut, keys)
+        except ObjectMissing:
+            continue
+        except Damaged as error:
+            complaints.append(str(error))
+            continue
+        if stored.manifest.computation == computation:
+            points.append(stored.point)
+    eras = (era_of(name) for name in backend.list("packs/") if kind_of(name) == "pack")
+    return FoundPoints(last=max((*cuts, *eras), default=BEGINNING), points=tuple(points), complaints=tuple(complaints))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,6 +21,7 @@ from typing import Any
 from cutpoint.names import BEGINNING, CutNumber, Incarnation, ProcessName
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.admission import Admission
+from cutpoint.protocol.adoption import Adoption
 from cutpoint.protocol.coordinator_effects import Effect, Refusal, RetryCut
 from cutpoint.protocol.coordinator_events import Event
 from cutpoint.protocol.cut import Cut
@@ -50,6 +51,7 @@ class Coordination:
         self._admission = Admission(self._desk)
         self._releases = Releases(self._desk)
         self._forgetting = Forgetting(self._desk, self._safeguards)
+        self._adoption = Adoption(self._desk, ())
         self._loaded = False
         self._cut: Cut | None = None
         self._recovery: Recovery | None = None
@@ -140,6 +142,7 @@ class Coordination:
         if self._loaded:
             return False
         self._loaded, self._desk.ledger = True, event.ledger.counting_from(event.last_stored)
+        self._adoption = Adoption(self._desk, event.stored)
         return True
 
     def _on_agent_connected(self, event: was.AgentConnected) -> bool:
@@ -248,6 +251,8 @@ class Coordination:
 
     def _work(self) -> bool:
         """Do the next thing; False when there is nothing to do until something happens."""
+        if not self.ledger.computation.request:
+            return self._set_up()
         if self._forgetting.report():
             return True
         between = self._cut is None and (self._recovery is None or self._recovery.phase == "preparing")
@@ -261,6 +266,13 @@ class Coordination:
         if self._cut is not None:
             return self._go_on_with_cut(self._cut)
         return not self._desk.busy and self._decide()
+
+    def _set_up(self) -> bool:
+        """The registry is new: nothing is decided before it knows where the computation stands."""
+        if self._desk.busy:
+            return False
+        self._adoption.advance()
+        return True
 
     def _go_on_with_cut(self, cut: Cut) -> bool:
         if cut.stoppable and (reason := self._interruption()):
@@ -313,9 +325,6 @@ class Coordination:
     def _decide(self) -> bool:
         """Nothing is under way: begin what is to be done first."""
         computation = self.ledger.computation
-        if not computation.request:
-            self._desk.write(computation)
-            return True
         if computation.open_cut:
             self._cut = Cut(self._desk, self._safeguards, number=computation.open_cut, requests=(), found=True)
             return True

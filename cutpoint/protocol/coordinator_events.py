@@ -26,12 +26,13 @@ class Event:
 class LedgerLoaded(Event):
     """This coordinator leads, and this is what the registry says. The first event that matters, and only once.
 
-    ``last_stored``: the highest number that the store has, where the registry knows of none: numbers are never used
-    twice, not even after a registry was lost.
+    Where the registry knows nothing, ``stored`` are the recovery points that the store tells of, and ``last_stored``
+    is the highest number that it has: numbers are never used twice, not even after a registry was lost.
     """
 
     ledger: Ledger
     last_stored: CutNumber = BEGINNING
+    stored: tuple[RecoveryPoint, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from cutpoint.registry import Registry
-from cutpoint.store import open_backend
+from cutpoint.store import Backend, loaded_keys, open_backend
+from cutpoint.store.identity import identify
+from cutpoint.store.retention import Policy
 from cutpoint_coordinator.client import CoordinatorClient
 from cutpoint_coordinator.opening import Opened, bind
 from cutpoint_coordinator.registry import MemoryRegistry
@@ -46,11 +48,28 @@ def store(tmp_path: Path) -> Path:
 def serve(cleanup: contextlib.AsyncExitStack, registry: Registry, store: Path) -> Serve:
     """Start a coordinator with these settings; ``leads=False`` does not wait until it leads."""
 
-    async def start(*, leads: bool = True, registry: Registry = registry, **settings: Any) -> Service:
+    async def start(
+        *,
+        leads: bool = True,
+        registry: Registry = registry,
+        backend: Backend | None = None,
+        replica: Backend | None = None,
+        **settings: Any,
+    ) -> Service:
         listener = await bind(Address(host="127.0.0.1", port=0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        opened = Opened(listener=listener, url=url, registry=registry, backend=open_backend(str(store)))
-        service = Service(Settings(store=str(store), **settings), opened)
+        told = Settings(store=str(store), **settings)
+        opened = Opened(
+            listener=listener,
+            url=url,
+            registry=registry,
+            backend=backend or open_backend(str(store)),
+            keys=loaded_keys(told.keys),
+            replica=replica or (open_backend(told.replica) if told.replica else None),
+            retention=Policy.parse(told.keep) if told.keep else None,
+        )
+        identify(opened.backend, created="2026-11-23T12:00:00+00:00", keys=opened.keys)
+        service = Service(told, opened)
         task = asyncio.create_task(service.run())
 
         async def stop() -> None:

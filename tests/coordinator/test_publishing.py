@@ -75,10 +75,13 @@ def test_a_sound_part_that_says_something_else_than_was_reported_is_one_complain
         (replace(ledger, boundary=()), "ledger: its part has another boundary than it reported"),
         (replace(ledger, life=Life("y")), "ledger: its part has another life than it reported"),
         (
-            replace(ledger, object=till.object, bytes=till.bytes),
+            replace(ledger, object=till.object, bytes=ledger.bytes + 1),
             "ledger: its part has another object, bytes than it reported",
         ),
-        (replace(ledger, packs=till.packs), "ledger: its part has another process, object, packs than it reported"),
+        (
+            replace(ledger, packs=till.packs, bytes=till.bytes, fresh_bytes=till.fresh_bytes),
+            "ledger: its part has another process, object than it reported",
+        ),
         (replace(ledger, packs=()), "ledger: its part names no packs"),
     ):
         assert check_parts(backend, "shop", (changed, till)) == (told,)

@@ -36,6 +36,8 @@ class Oracles:
                 self._asked[event.request] = self._asked.get(event.request, 0) + 1
             case was.ManifestWritten():
                 self._proved[event.cut] = None
+            case was.LedgerLoaded():
+                self._proved |= dict.fromkeys(point.cut for point in event.stored)
             case was.ManifestFound() if event.point is not None:
                 self._proved[event.point.cut] = None
             case was.LedgerWritten() if event.request == self._pending:

@@ -63,3 +63,11 @@ def duration(seconds: float) -> str:
 def several(count: int, one: str, more: str = "") -> str:
     """``1 process``, ``2 processes``."""
     return f"{count} {one if count == 1 else more or one + 's'}"
+
+
+def behind(points: int, length: int, seconds: float | None) -> str:
+    """How far a replica is behind: recovery points, bytes, and seconds if they are known."""
+    if not points:
+        return "in step"
+    lag = f"{several(points, 'recovery point')} and {size(length)} behind"
+    return lag if seconds is None else f"{lag}, {seconds:.0f} s"

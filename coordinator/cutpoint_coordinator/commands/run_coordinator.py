@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     help="A folder of this machine, or etcd://HOST:PORT,HOST:PORT.",
 )
 @click.option(
-    "--store", metavar="URL", default=DEFAULT_STORE, show_default=True, help="Where recovery points are kept: a folder."
+    "--store",
+    metavar="URL",
+    default=DEFAULT_STORE,
+    show_default=True,
+    help="Where recovery points are kept: a folder, or a bucket as s3://BUCKET/PREFIX.",
 )
 @click.option(
     "--listen",
@@ -64,6 +68,31 @@ if TYPE_CHECKING:
     help="Keys that sign every recovery point, as `cutpoint keys generate` makes them.",
 )
 @click.option(
+    "--keep",
+    default="",
+    metavar="POLICY",
+    help="Which recovery points stay, such as 'last 10, hourly 24, daily 7, label release*'. Default: all of them.",
+)
+@click.option(
+    "--collect-every",
+    "collect_seconds",
+    type=SECONDS,
+    metavar="SECONDS",
+    default=60.0,
+    show_default=True,
+    help="How long the store is left alone after a collection.",
+)
+@click.option("--replica", metavar="URL", help="A second location, which is kept in step with the store.")
+@click.option(
+    "--replica-lag",
+    "replica_lag_seconds",
+    type=SECONDS,
+    metavar="SECONDS",
+    default=300.0,
+    show_default=True,
+    help="For how long the replica may wait for a recovery point before that is warned of.",
+)
+@click.option(
     "--manual-recovery", is_flag=True, help="Do not recover when a process has lost its memory; wait to be told."
 )
 def coordinator(
@@ -74,6 +103,10 @@ def coordinator(
     interval: float | None,
     deadline: float,
     keys: str | None,
+    keep: str,
+    collect_seconds: float,
+    replica: str | None,
+    replica_lag_seconds: float,
     manual_recovery: bool,
 ) -> None:
     """Run the coordinator. Without flags, its registry and store are in ./cutpoint-data."""
@@ -85,6 +118,10 @@ def coordinator(
         interval_seconds=interval,
         deadline_seconds=deadline,
         keys=keys,
+        keep=keep,
+        collect_seconds=collect_seconds,
+        replica=replica,
+        replica_lag_seconds=replica_lag_seconds,
         manual_recovery=manual_recovery,
     )
     asyncio.run(serve(settings))

@@ -9,7 +9,7 @@ import click
 from cutpoint_coordinator.commands.options import ask, coordinator_option, json_option
 
 if TYPE_CHECKING:
-    from cutpoint_coordinator.answers import TopologyAnswer
+    from cutpoint_coordinator.answers import CollectionStatus, ReplicaStatus, TopologyAnswer
 
 NOTICES = 10
 """How many of the last notices are printed."""
@@ -36,6 +36,10 @@ def _print(answer: TopologyAnswer) -> None:
     print_line(f"Computation {answer.computation}, incarnation {answer.incarnation}, running on from {point}")
     print_line(f"  coordinator  {answer.coordinator} at {answer.address}")
     print_line(f"  store        {answer.store}")
+    if answer.collection is not None and answer.collection.policy:
+        print_line(f"  keeps        {answer.collection.policy}; {_last(answer.collection)}")
+    if answer.replica is not None:
+        print_line(f"  replica      {answer.replica.url}: {_lag(answer.replica)}")
     if answer.open_cut is not None:
         waiting = "; ".join(answer.open_cut.waits_for) or "its end"
         print_line(f"  open cut     {answer.open_cut.cut}, waiting for {waiting}")
@@ -73,3 +77,26 @@ def _print(answer: TopologyAnswer) -> None:
     for outside in answer.boundary:
         print_line(f"Outside the cut: {outside}")
     print_table("What happened last", ("at", "what"), [(n.at, n.text) for n in answer.notices[-NOTICES:]])
+
+
+def _last(collection: CollectionStatus) -> str:
+    """How the last collection went, for people."""
+    from cutpoint_coordinator.commands.printing import several, size
+
+    if collection.running:
+        return "collecting"
+    if collection.last is None:
+        return "not collected yet"
+    last = collection.last
+    if last.failed:
+        return f"the collection at {last.at} failed: {last.failed}"
+    gone = f"{several(len(last.dropped), 'recovery point')}, {several(last.packs, 'pack')}, {size(last.bytes_freed)}"
+    return f"collected at {last.at}: {gone}"
+
+
+def _lag(replica: ReplicaStatus) -> str:
+    """How far a replica is behind, and what hinders it, for people."""
+    from cutpoint_coordinator.commands.printing import behind
+
+    lag = behind(replica.lag_points, replica.lag_bytes, replica.lag_seconds)
+    return "; ".join((lag, *((replica.failure,) if replica.failure else replica.complaints[:1])))

@@ -183,8 +183,8 @@ def test_no_store_and_no_coordinator_is_one_line(run: Run, tmp_path: Path) -> No
 
 
 async def test_without_store_the_coordinator_says_where_it_is(run: Run, serve: Serve, store: str) -> None:
-    service = await serve()
     small_shop(DirectoryBackend(store))
+    service = await serve(computation="shop")
     where = ("--coordinator", service.url)
     assert await asyncio.to_thread(printed, run, "query", "1", "till/stock", "item-3", *where) == "3\n"
     assert (await asyncio.to_thread(printed, run, "pin", "2", *where)).endswith("pinned\n")

@@ -109,7 +109,10 @@ def test_collect_says_what_is_wrong_and_deletes_nothing(run: Run, store: Path) -
     assert "'last' needs a number from 1 to 1000000, and has 'three'; nothing was deleted; write something like" in err
     status, _, err = run("collect", "--store", str(store / "nothing"), "--keep", "last 3")
     assert (status, "there is no store at" in err) == (1, True)
-    assert run("collect", "--keep", "last 3")[0] == 2
+    assert run("collect", "--store", str(store))[0] == 2
+    assert run("collect", "--source", str(store))[0] == 2
+    status, _, err = run("collect", "--keep", "last 3", "--coordinator", "http://127.0.0.1:1")
+    assert (status, "nobody answers at" in err) == (1, True)
     assert len(list_manifests(DirectoryBackend(store))) == CUTS
 
 
