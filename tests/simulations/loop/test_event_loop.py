@@ -72,16 +72,16 @@ async def groups_and_timeouts() -> list[object]:
             seen.append("cancelled with the group")
 
     try:
+        async with asyncio.timeout(0.01):
+            await asyncio.Event().wait()
+    except TimeoutError:
+        seen.append("timeout")
+    try:
         async with asyncio.TaskGroup() as group:
             group.create_task(waits())
             group.create_task(fails())
     except* ValueError as errors:
         seen.append(str(errors.exceptions[0]))
-    try:
-        async with asyncio.timeout(0.01):
-            await asyncio.Event().wait()
-    except TimeoutError:
-        seen.append("timeout")
     results = await asyncio.gather(asyncio.sleep(0.002, "a"), asyncio.sleep(0.001, "b"), return_exceptions=True)
     done, pending = await asyncio.wait({asyncio.create_task(asyncio.sleep(n)) for n in (0.001, 60)}, timeout=0.01)
     return [*seen, *results, len(done), [task.cancel() for task in pending]]

@@ -45,6 +45,7 @@ from tests.parts import Draft
 
 T = TypeVar("T")
 
+CREATED = "2026-11-23T12:00:00.000+00:00"
 CUT = CutNumber(1)
 SESSION = SessionName("till~vault:pay")
 CHANNEL = "till->vault:pay"
@@ -198,7 +199,7 @@ class Stage:
         assert isinstance(certificate, Certificate), certificate
         point = draft(certificate, parent=CutNumber(0), parts=summaries, left=(), duration_seconds=0.0)
         effect = WriteManifest(point=point, certificate=alter(certificate), parts=summaries)
-        written = write_manifest(self.backend, effect)
+        written = write_manifest(self.backend, effect, created=CREATED)
         return self.announce(manifest_of(effect, written.created))
 
     def announce(self, manifest: Manifest) -> Published:
