@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -130,7 +131,7 @@ class Collecting:
             backend=self._backend,
             policy=policy,
             by=by,
-            at=datetime.now(UTC),
+            at=datetime.fromtimestamp(time.time(), UTC),
             keys=self._keys,
             protected=core.needed(),
             void=dict.fromkeys(ledger.abandoned, "its cut was abandoned"),

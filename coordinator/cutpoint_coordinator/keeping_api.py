@@ -7,6 +7,7 @@ registry forget one before its bytes go.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -60,7 +61,7 @@ class KeepingApi:
             body.event,
             label=body.label,
             by=body.by or SOMEBODY,
-            at=datetime.now(UTC),
+            at=datetime.fromtimestamp(time.time(), UTC),
             keys=service.keys,
         )
         marks = await asyncio.to_thread(mark)

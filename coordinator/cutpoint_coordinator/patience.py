@@ -17,11 +17,11 @@ class Patience:
         busy: Callable[[], bool],
         *,
         seconds: float = WAIT_SECONDS_MAX,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._busy = busy
         self._seconds = seconds
-        self._clock = clock
+        self._clock = clock or time.monotonic
         self._since: float | None = None
 
     def __call__(self) -> bool:
