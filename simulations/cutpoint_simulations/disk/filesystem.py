@@ -56,6 +56,7 @@ class Substitute:
         disk = self._disk_of_current()
         if disk is None:
             return self.original(*arguments, **keywords)
+        disk.before_call()
         try:
             return self._simulated(self.original, disk, *arguments, **keywords)
         except NotSimulated as error:

@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 import zlib
+from collections.abc import Callable
 
 from cutpoint_simulations.disk.gate import Life
 from cutpoint_simulations.disk.inodes import File, Folder, Inode, Resize, Write
@@ -40,9 +41,13 @@ class Description:
 
 
 class SystemCalls:
-    """What one program asks of a disk: the names are the disk's, the descriptors are the program's own."""
+    """What one program asks of a disk: the names are the disk's, the descriptors are the program's own.
+
+    ``before_call`` is called just before Python's own functions ask for something.
+    """
 
     def __init__(self, tree: Tree) -> None:
+        self.before_call: Callable[[], object] = _nothing
         self.tree = tree
         self.life = Life()
         self._open: dict[int, Description] = {}
@@ -290,6 +295,10 @@ class SystemCalls:
             inode.flush()
         else:
             self.tree.flush(inode)
+
+
+def _nothing() -> None:
+    """Nobody wants to do anything first."""
 
 
 def _has(flags: int, name: str) -> bool:

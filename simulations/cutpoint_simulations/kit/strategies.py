@@ -125,6 +125,7 @@ def schedules(
         coordinators=draw(st.integers(min_value=1, max_value=coordinators_most)),
         weather=draw(weathers()),
         shuffled=draw(st.booleans()),
+        preempted=draw(st.sampled_from([0.0, 0.1])),
     )
 
 

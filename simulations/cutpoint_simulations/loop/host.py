@@ -21,7 +21,7 @@ from cutpoint_simulations.loop.ends import HostExit, Unhandled
 from cutpoint_simulations.loop.event_loop import HostLoop
 from cutpoint_simulations.loop.network import Network
 from cutpoint_simulations.loop.selector import HostSelector, Pollable
-from cutpoint_simulations.loop.threads import Threads
+from cutpoint_simulations.loop.threads import Threads, current_thread
 from cutpoint_simulations.refusal import NotSimulated, not_simulated
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class Host:
         self.alive, self.reachable, self.paused = True, True, False
         self.files = self.disk.mount()
         self._begin_again()
+        self.files.before_call = self.threads.preempt
         self._woken_for = None  # a turn that was planned for the former life will not be this one's
         self.loop = HostLoop(self, HostSelector(self, self._sockets.get), shuffled=self.simulation.shuffled)
         self.simulation.happened("start", self, f"life {self.life}")
@@ -207,6 +208,7 @@ class Host:
         if self.loop is not None:
             self.loop.bury()
             self.simulation.dead_loops.append(self.loop)
+            self.simulation.dead_threads.append((self, self.threads))
         self.simulation.happened("end", self, reason)
         if self.restart_seconds is not None:
             self.simulation.agenda.after(self.restart_seconds, self._restart, self.life)
@@ -229,6 +231,7 @@ class Host:
             self.files.kill()
             self.loop.bury()
             self.simulation.dead_loops.append(self.loop)
+            self.simulation.dead_threads.append((self, self.threads))
 
     def pause(self) -> None:
         """SIGSTOP: it does nothing, and its connections stay open."""
@@ -315,10 +318,13 @@ class Host:
             self.refuse(not_simulated("a wait that reads the clock again and again", "use asyncio.sleep or time.sleep"))
 
     def sleeps(self, seconds: float) -> None:
-        """The process does nothing else for so long: `time.sleep` in an event loop."""
+        """`time.sleep`: the thread does nothing else for so long; in an event loop, the whole process."""
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")
         self._readings = 0
+        if (thread := current_thread()) is not None:
+            thread.pause(seconds / self.clock.rate)
+            return
         self.clock.slept_seconds += seconds / self.clock.rate
 
     # -------------------------------------------------------------------------------------- what surrounds a process

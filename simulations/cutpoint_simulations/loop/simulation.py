@@ -34,9 +34,13 @@ from cutpoint_simulations.loop.network import Network
 from cutpoint_simulations.loop.shared_chance import SharedChance
 from cutpoint_simulations.loop.stage import Stage
 from cutpoint_simulations.loop.substitution import SUBSTITUTED
+from cutpoint_simulations.loop.threads import Threads
 from cutpoint_simulations.refusal import NotSimulated
 
 FIRST_PID = 100
+
+SHARES = (0.0, 0.02, 0.2)
+"""How often threads are preempted: never in some runs, often in others."""
 
 TURNS_MAX = 5_000_000
 """More turns than any sensible run has: a loop that never waits is found out."""
@@ -60,21 +64,26 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 class Simulation:
     """``seed`` decides everything. ``epoch``: the wall clock at the beginning, seconds since 1970.
 
-    ``shuffled``: whether tasks that are ready at the same moment run in an order of chance; None: the seed says.
+    ``shuffled``: whether tasks that are ready at the same moment run in an order of chance; ``preempted``: how often a
+    thread loses its turn when it asks for its disk, from 0 to 1; None: the seed says.
     ``heard`` is told of each start and end of a host, for a trace.
     """
 
-    def __init__(self, seed: int, *, epoch: float = EPOCH, shuffled: bool | None = None) -> None:
+    def __init__(
+        self, seed: int, *, epoch: float = EPOCH, shuffled: bool | None = None, preempted: float | None = None
+    ) -> None:
         self.seed = seed
         self.epoch = epoch
         self.agenda = Agenda()
         self.chance = random.Random(f"{seed}")
         self.shuffled = self.chance.random() < 0.5 if shuffled is None else shuffled
+        self.preempted = random.Random(f"{seed}/preempted").choice(SHARES) if preempted is None else preempted
         self.hosts: dict[str, Host] = {}
         self._disks: dict[str, Disk] = {}
         self.unhandled: list[Unhandled] = []
         self.refused: list[NotSimulated] = []
         self.dead_loops: list[HostLoop] = []
+        self.dead_threads: list[tuple[Host, Threads]] = []
         self.heard: Callable[[str, Host, str], None] = lambda kind, host, text: None
         self.network = Network(self.agenda, random.Random(f"{seed}/network"), self._arrived)
         self._digest = hashlib.sha256()
@@ -112,7 +121,12 @@ class Simulation:
         for host in self.hosts.values():
             host.is_over()
         loops, self.dead_loops = self.dead_loops, []
+        threads, self.dead_threads = self.dead_threads, []
         with _unheard():
+            for host, those in threads:
+                with self.running(host):
+                    those.discard()
+            threads.clear()
             for loop in loops:
                 with self.running(loop.host, loop):
                     loop.discard()

@@ -1,14 +1,23 @@
-"""The threads of one life of a simulated host: what is given to an executor runs a moment later, all at once.
+"""The threads of one life of a simulated host: what is given to an executor runs beside the event loop.
 
-Nothing else happens while it runs; what happens before it, and before its end is heard of, is up to chance. An executor
-with one thread runs what it is given in order.
+A thread runs until it waits: for a lock, a condition, a moment. Everything else goes on meanwhile, and so it does where
+a thread is preempted: just before it asks for the disk, if chance will have it and it holds no lock. In between nothing
+else happens. What happens before it begins, and before its end is heard of, is up to chance. An executor with one
+thread runs what it is given in order.
+
+Each is a greenlet on the process's one real thread. One that has not ended when its life has stays where it is, and is
+unwound with the simulation: like everything that is left of the dead, it reaches nothing any more.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from greenlet import getcurrent, greenlet
+
+from cutpoint_simulations.disk.gate import Stopped
 from cutpoint_simulations.loop.ends import HostExit
 
 if TYPE_CHECKING:
@@ -18,58 +27,167 @@ THREAD_SECONDS = 0.002
 """The longest that work in a thread waits before it begins, and again before its end is heard of."""
 
 
+class Thread(greenlet):  # type: ignore[misc]
+    """One call of ``function``. ``locks``: how many simulated locks it holds."""
+
+    def __init__(self, threads: Threads, executor: Any, function: Callable[[], Any], future: Any) -> None:
+        super().__init__()
+        self.executor = executor
+        self.future = future
+        self.locks = 0
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.exited = False
+        self._threads = threads
+        self._function = function
+        self._pauses = 0
+        self._woken = False
+
+    def run(self) -> None:
+        """The greenlet's own: call the function and keep what came of it."""
+        try:
+            self.result = self._function()
+        except HostExit:
+            self.exited = True
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self.error = error
+
+    def pause(self, seconds: float | None = None) -> bool:
+        """Let everything else go on until `wake`, or for so many virtual seconds. Whether it was woken."""
+        self._threads.demand_life()
+        self._pauses += 1
+        self._woken = False
+        if seconds is not None:
+            self._threads.go_on_after(seconds, self, self._pauses)
+        self.parent.switch()
+        self._threads.demand_life()
+        return self._woken
+
+    def wake(self) -> None:
+        """End its pause a moment later."""
+        self._woken = True
+        self._threads.go_on_after(self._threads.moment(), self, self._pauses)
+
+    def pauses_still(self, pause: int) -> bool:
+        """Whether this is the pause that it is in; the next call ends it."""
+        if pause != self._pauses:
+            return False
+        self._pauses += 1
+        return True
+
+
+def current_thread() -> Thread | None:
+    """The simulated thread that runs now; None in an event loop, and outside of every host."""
+    thread = getcurrent()
+    return thread if type(thread) is Thread else None
+
+
 class Threads:
     """``host``'s, in the life that it has now."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self._life = host.life
-        self._not_before: dict[int, tuple[Any, float]] = {}
-        self._stopped: list[tuple[Any, ...]] = []
+        self._queues: dict[int, tuple[Any, list[Callable[[], None]]]] = {}
+        self._standing: dict[Thread, None] = {}
+        self._stopped: list[Callable[[], None]] = []
+        self._chance = random.Random(f"{host.simulation.seed}/{host.name}/{host.life}/threads")
 
     def run(self, executor: Any, function: Callable[..., Any], arguments: tuple[Any, ...], future: Any) -> None:
         """Call ``function`` a moment later and give ``future`` what came of it, another moment later."""
-        begins = self._host.simulation.agenda.now + self._host.clock.slept_seconds + self._moment()
-        if getattr(executor, "_max_workers", 0) == 1:
-            _, not_before = self._not_before.get(id(executor), (executor, 0.0))
-            begins = max(begins, not_before)
-            self._not_before[id(executor)] = executor, begins
-        self._host.simulation.agenda.at(begins, self._begin, executor, function, arguments, future)
+        simulation = self._host.simulation
+        begins = simulation.agenda.now + self._host.clock.slept_seconds + self.moment()
+        thread = Thread(self, executor, lambda: function(*arguments), future)
+
+        def begin_later() -> None:
+            simulation.agenda.at(max(begins, simulation.agenda.now), self._begin, thread)
+
+        if getattr(executor, "_max_workers", 0) != 1:
+            begin_later()
+            return
+        _, queue = self._queues.setdefault(id(executor), (executor, []))
+        queue.append(begin_later)
+        if len(queue) == 1:
+            begin_later()
 
     def resume(self) -> None:
-        """The host was paused: what would have begun meanwhile begins now."""
+        """The host was paused: what would have gone on meanwhile goes on now."""
         stopped, self._stopped = self._stopped, []
-        for begun in stopped:
-            self._begin(*begun)
+        for go_on in stopped:
+            go_on()
 
-    def _moment(self) -> float:
+    def preempt(self) -> None:
+        """The host is about to ask for its disk: a thread may lose its turn here."""
+        share = self._host.simulation.preempted
+        thread = current_thread() if share else None
+        if thread is not None and not thread.locks and self._chance.random() < share:
+            thread.pause(self._chance.random() ** 2 * THREAD_SECONDS)
+
+    def moment(self) -> float:
+        """How long something waits for its turn."""
         return self._host.chance.random() ** 2 * THREAD_SECONDS
 
-    def _begin(self, executor: Any, function: Callable[..., Any], arguments: tuple[Any, ...], future: Any) -> None:
-        host = self._host
-        if not host.lives(self._life) or future.cancelled():
-            return
-        if host.paused:
-            self._stopped.append((executor, function, arguments, future))
-            return
-        result: Any = None
-        error: BaseException | None = None
-        with host.simulation.running(host):
-            try:
-                result = function(*arguments)
-            except HostExit:
-                return
-            except KeyboardInterrupt:
-                raise
-            except BaseException as raised:
-                error = raised
-        slept, host.clock.slept_seconds = host.clock.slept_seconds, 0.0
-        now = host.simulation.agenda.now
-        if id(executor) in self._not_before:
-            self._not_before[id(executor)] = executor, now + slept
-        host.simulation.agenda.at(now + slept + self._moment(), self._end, future, result, error)
+    def go_on_after(self, seconds: float, thread: Thread, pause: int) -> None:
+        """End a pause of ``thread`` after so many seconds, if it has not ended before."""
+        agenda = self._host.simulation.agenda
+        agenda.at(agenda.now + seconds, self._end_pause, thread, pause)
 
-    def _end(self, future: Any, result: Any, error: BaseException | None) -> None:
+    def demand_life(self) -> None:
+        """What is left of the dead gets no further."""
+        if not self._host.lives(self._life):
+            raise Stopped
+
+    def discard(self) -> None:
+        """The simulation is over: let go of what is left."""
+        standing, self._standing = self._standing, {}
+        for thread in standing:
+            thread.parent = getcurrent()
+            thread.throw(Stopped())
+
+    def _begin(self, thread: Thread) -> None:
+        if self._host.paused:
+            self._stopped.append(lambda: self._begin(thread))
+        elif self._host.lives(self._life):
+            if thread.future.cancelled():
+                self._next_of(thread.executor)
+            else:
+                self._go_on(thread)
+
+    def _end_pause(self, thread: Thread, pause: int) -> None:
+        if self._host.paused:
+            self._stopped.append(lambda: self._end_pause(thread, pause))
+        elif self._host.lives(self._life) and thread.pauses_still(pause):
+            self._go_on(thread)
+
+    def _go_on(self, thread: Thread) -> None:
+        self._standing[thread] = None
+        with self._host.simulation.running(self._host):
+            thread.parent = getcurrent()
+            thread.switch()
+        if thread.dead:
+            del self._standing[thread]
+            self._ended(thread)
+
+    def _ended(self, thread: Thread) -> None:
+        if thread.exited:
+            return
+        host, agenda = self._host, self._host.simulation.agenda
+        slept, host.clock.slept_seconds = host.clock.slept_seconds, 0.0
+        agenda.at(agenda.now + slept + self.moment(), self._tell, thread.future, thread.result, thread.error)
+        if id(thread.executor) in self._queues:
+            agenda.at(agenda.now + slept, self._next_of, thread.executor)
+
+    def _next_of(self, executor: Any) -> None:
+        """An executor with one thread begins with what it was given next."""
+        _, queue = self._queues.get(id(executor), (None, []))
+        if queue:
+            queue.pop(0)
+        if queue:
+            queue[0]()
+
+    def _tell(self, future: Any, result: Any, error: BaseException | None) -> None:
         if self._host.lives(self._life) and self._host.loop is not None:
             self._host.loop.call_soon_threadsafe(_settle, future, result, error)
 

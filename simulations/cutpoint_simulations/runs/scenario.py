@@ -28,8 +28,8 @@ class Scenario:
     ``seconds``: the safety phase, in which faults begin. Then all is healed, and within ``progress_seconds`` a new
     recovery point has to come and everybody has to run. At last services that can be made quiet are, for
     ``quiet_seconds``. ``kinds``: the faults that are drawn; None: all, ``()``: none. ``pace``: see `Cluster`.
-    ``interval_seconds`` (from one cut to the next), ``weather`` and ``shuffled`` (see `Simulation`): None: the
-    seed says.
+    ``interval_seconds`` (from one cut to the next), ``weather``, ``shuffled`` and ``preempted`` (see `Simulation`):
+    None: the seed says.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Scenario:
     pace: float = 1.0
     weather: Weather | None = None
     shuffled: bool | None = None
+    preempted: float | None = None
     oracles: Callable[[], tuple[Oracle, ...]] = dataclasses.field(default=oracles, repr=False)
 
 

@@ -39,7 +39,9 @@ class Trial:
         self.seed = seed
         self.scenario = scenario
         self._contexts = contextlib.ExitStack()
-        self.simulation = self._contexts.enter_context(Simulation(seed, shuffled=scenario.shuffled))
+        self.simulation = self._contexts.enter_context(
+            Simulation(seed, shuffled=scenario.shuffled, preempted=scenario.preempted)
+        )
         try:
             self.cluster = self._declared()
             self.tracing = self._tracing() if traced else None

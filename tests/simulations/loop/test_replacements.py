@@ -192,6 +192,7 @@ PROCESS: dict[str, tuple[Callable[[], Any], object]] = {
     "threading.get_native_id": (lambda: threading.get_native_id(), 101),
     "threading.Lock": (lambda: _locked(threading.Lock()), [True, False, True, False]),
     "_thread.allocate_lock": (lambda: _locked(__import__("_thread").allocate_lock()), [True, False, True, False]),
+    "threading.RLock": (lambda: _locked_twice(threading.RLock()), [True, True, True]),
     "queue.SimpleQueue": (lambda: _queued(queue.SimpleQueue()), ["in", "out"]),
     "concurrent.futures.thread.ThreadPoolExecutor.submit": (lambda: _submitted(), (3, "KeyError(1)", "shut")),
     "asyncio.events.get_event_loop": (lambda: type(asyncio.get_event_loop()).__name__, "HostLoop"),
@@ -204,6 +205,16 @@ def _locked(lock: Any) -> list[bool]:
     with lock:
         held = [lock.locked(), lock.acquire(False)]
     return [*held, lock.acquire(False, -1), lock.release() is not None]
+
+
+def _locked_twice(lock: Any) -> list[bool]:
+    with lock, lock:
+        held = [lock.acquire(), lock.acquire(False)]
+        lock.release()
+        lock.release()
+    with pytest.raises(RuntimeError, match="cannot release"):
+        lock.release()
+    return [*held, lock.acquire(timeout=1)]
 
 
 def _queued(made: Any) -> list[str]:
@@ -246,8 +257,9 @@ ELSEWHERE = (
     "os.kill",
     "signal.raise_signal",
     "time.sleep",
+    "threading.Condition.wait",
 )
-"""These are tested with the lives of hosts."""
+"""These are tested with the lives of hosts, and with threads."""
 
 # --------------------------------------------------------------------------------------------------------- refused
 
@@ -271,7 +283,7 @@ REFUSED = (
     *("multiprocessing.process.BaseProcess.start", "concurrent.futures.process.ProcessPoolExecutor.submit"),
     *("signal.alarm", "signal.pause", "signal.pthread_kill", "signal.pthread_sigmask", "signal.setitimer"),
     *("signal.set_wakeup_fd", "signal.siginterrupt", "signal.signal", "signal.sigpending", "signal.sigtimedwait"),
-    *("signal.sigwait", "signal.sigwaitinfo", "threading.Thread.start", "threading.Condition.wait"),
+    *("signal.sigwait", "signal.sigwaitinfo", "threading.Thread.start"),
     *("_thread.start_new_thread", "_thread.start_new", "_thread.start_joinable_thread"),
     *("socket.close", "socket.create_connection", "socket.dup", "socket.fromfd", "socket.recv_fds"),
     *("socket.send_fds", "socket.socketpair", "socket.gethostbyaddr", "socket.gethostbyname_ex", "socket.getnameinfo"),
@@ -327,13 +339,12 @@ async def asked(call: Callable[[], Any]) -> None:
         await result
 
 
-LOOPS = list[asyncio.AbstractEventLoop]()
 REAL = socket.create_server(("127.0.0.1", 0))
 REAL.setblocking(False)
 POOL = concurrent.futures.ProcessPoolExecutor()
 
 ASKED: dict[str, tuple[Callable[[], Any], str]] = {
-    "asyncio.run": (lambda: asyncio.to_thread(asyncio.run, asyncio.sleep(0)), "asyncio.new_event_loop()"),
+    "asyncio.run": (lambda: asyncio.to_thread(lambda: asyncio.run(asyncio.sleep(0))), "asyncio.new_event_loop()"),
     "Runner": (lambda: asyncio.Runner().get_loop(), "asyncio.new_event_loop()"),
     "run_forever": (lambda: asyncio.get_running_loop().run_forever(), "run by itself"),
     "run_until_complete": (lambda: asyncio.get_running_loop().run_until_complete(asyncio.sleep(0)), "run by itself"),
@@ -373,7 +384,6 @@ ASKED: dict[str, tuple[Callable[[], Any], str]] = {
     "semaphore": (lambda: threading.Semaphore(0).acquire(), "a wait for another thread"),
     "lock": (lambda: (lock := threading.Lock()).acquire() and lock.acquire(), "a wait for another thread"),
     "future": (lambda: concurrent.futures.Future[int]().result(), "a wait for another thread"),
-    "blocking in a thread": (lambda: asyncio.to_thread(_blocks_in_thread), "a wait for another thread"),
     "blocking connect": (lambda: socket.socket().connect(("localhost", 1)), "a socket that blocks in connect()"),
     "blocking accept": (lambda: socket.create_server(("", 1)).accept(), "a socket that blocks in accept()"),
     "recvfrom": (lambda: socket.socket().recvfrom(1), "socket.recvfrom()"),
@@ -406,10 +416,6 @@ def _real_socket_accepts() -> Any:
     return asyncio.get_running_loop().sock_accept(REAL)
 
 
-def _blocks_in_thread() -> None:
-    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), LOOPS[-1]).result()
-
-
 @pytest.mark.parametrize("name", ASKED)
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 def test_whoever_asks_in_another_way_is_refused_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -417,7 +423,6 @@ def test_whoever_asks_in_another_way_is_refused_too(name: str, monkeypatch: pyte
     monkeypatch.setattr("cutpoint_simulations.loop.host.READINGS_MAX", 1000)
 
     async def program() -> None:
-        LOOPS.append(asyncio.get_running_loop())
         await asked(call)
 
     with Simulation(1) as simulation:
@@ -426,7 +431,6 @@ def test_whoever_asks_in_another_way_is_refused_too(name: str, monkeypatch: pyte
             simulation.complete(program(), on=host)
     assert what in str(caught.value)
     assert f"{HERE}:" in str(caught.value)
-    LOOPS.clear()
 
 
 # ------------------------------------------------------------------------------------------------------- what stays
