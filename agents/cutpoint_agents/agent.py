@@ -144,9 +144,14 @@ class Agent:
         version: int = 1,
         migrations: Migrations | None = None,
         format: str = "msgpack",  # noqa: A002
+        check: bool = False,
     ) -> Table[Any, Any]:
-        """Declare keyed values, recorded with every cut. It begins empty and is used like a dict."""
-        return self._states.table(name, version=version, migrations=migrations or {}, format=format)
+        """Declare keyed values, recorded with every cut. It begins empty and is used like a dict.
+
+        With ``check``, what is in memory is compared with what was stored after every cut, and a value that was
+        changed in place without `Table.touch` or `Table.edit` is named in a warning.
+        """
+        return self._states.table(name, version=version, migrations=migrations or {}, format=format, check=check)
 
     def value(
         self,
@@ -341,8 +346,21 @@ class Agent:
     def _begin(self) -> None:
         if self._started:
             raise UsageError(f"the agent {self.name} was started before; make a new one")
+        if self._control is not None:
+            self._check_keys()
         self._started = True
         self._states.seal()
+
+    def _check_keys(self) -> None:
+        """Raise `ConfigurationError` if a restore could run what nobody has vouched for."""
+        keys = self.driver.keys
+        if self._states.unsafe and (keys is None or not keys.trusted):
+            name, format_ = self._states.unsafe[0]
+            raise ConfigurationError(
+                f"state {name!r} of {self.name} is kept as {format_}, and reading that runs what its bytes say; nothing "
+                "was started; give the coordinator keys (--keys keys.json, made by `cutpoint keys generate`) and this "
+                'agent what verifies them: Agent(..., keys="public.json"), or keep the state as msgpack'
+            )
 
     async def _start(self) -> None:
         if self._control is None:

@@ -92,6 +92,7 @@ class Parts:
         self._stalls: dict[CutNumber, float] = {}
         self._base: KnownPart | None = None
         self._loaded: Loaded | None = None
+        self._comparing: asyncio.Task[None] | None = None
         self._merger = Merger(
             spawn=spawn,
             busy=lambda: self._writing is not None,
@@ -157,6 +158,8 @@ class Parts:
             self._merger.consider(
                 writing.part, writing.recorded.tables, self._reader_of(writing.part), self._run_writer(cut)
             )
+        else:
+            writing.recorded.release()
         self._tidy()
 
     def _take(self, cut: CutNumber) -> Writing | None:
@@ -206,6 +209,16 @@ class Parts:
         """Let tables settle what has gathered while they were captured, a slice at a time."""
         pace = self._pace(1.0)
         self._spawn(in_slices(iter(lambda: self._states.fold(pace.batch) and pace.batch, 0), pace))
+        if self._comparing is None or self._comparing.done():
+            self._comparing = self._spawn(self._compare())
+
+    async def _compare(self) -> None:
+        """Look for what was changed in place without a word, in the tables that are declared with ``check``."""
+        pace = self._pace(1.0)
+        for complaints in self._states.compare(pace.batch):
+            for complaint in complaints:
+                log.warning("%s: %s", self._name, complaint)
+            await pace.pause()
 
     def _pace(self, rest: float) -> Pace:
         return Pace(entries=self._settings.slice_entries, rest=rest)
@@ -270,6 +283,7 @@ class Parts:
         self._merger.forget()
         self._base = loaded.part
         loaded.states.apply()
+        self._tidy()
         if self._states.entries >= FROZEN_ENTRIES:
             gc.freeze()  # a full collection of millions of objects would hold the event loop for seconds
 
