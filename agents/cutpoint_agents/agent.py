@@ -106,6 +106,7 @@ class Agent:
         self.life = Life(secrets.token_hex(8))
         self.settings = settings
         self._states = States()
+        self._keys = loaded_keys(keys)
         self._chance = chance or entropy()
         self.driver = Driver(
             name=self.name,
@@ -114,7 +115,7 @@ class Agent:
             settings=settings,
             rollback=rollback,
             store=store,
-            keys=loaded_keys(keys),
+            keys=self._keys,
             chance=self._chance,
         )
         self._surroundings = Surroundings(
@@ -353,13 +354,12 @@ class Agent:
 
     def _check_keys(self) -> None:
         """Raise `ConfigurationError` if a restore could run what nobody has vouched for."""
-        keys = self.driver.keys
-        if self._states.unsafe and (keys is None or not keys.trusted):
+        if self._states.unsafe and (self._keys is None or not self._keys.trusted):
             name, format_ = self._states.unsafe[0]
             raise ConfigurationError(
-                f"state {name!r} of {self.name} is kept as {format_}, and reading that runs what its bytes say; nothing "
-                "was started; give the coordinator keys (--keys keys.json, made by `cutpoint keys generate`) and this "
-                'agent what verifies them: Agent(..., keys="public.json"), or keep the state as msgpack'
+                f"state {name!r} of {self.name} is kept as {format_}, and reading that runs what its bytes say; "
+                "nothing was started; give the coordinator keys (--keys keys.json, made by `cutpoint keys generate`) and "
+                'this agent what verifies them: Agent(..., keys="public.json"), or keep the state as msgpack'
             )
 
     async def _start(self) -> None:

@@ -86,6 +86,11 @@ class States:
         """The names of all states, built-in ones included, in the order of declaration."""
         return tuple(self._declared)
 
+    @property
+    def unsafe(self) -> tuple[tuple[str, str], ...]:
+        """The states whose format runs code when it is read, by name, each with its format."""
+        return tuple((name, each.format.name) for name, each in self._declared.items() if not each.format.safe)
+
     def seal(self) -> None:
         """Allow no further declarations: from now on cuts record exactly these."""
         self._sealed = True
