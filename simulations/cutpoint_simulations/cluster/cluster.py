@@ -158,7 +158,7 @@ class Cluster:
     def inspect(self, look: Callable[[Backend], T]) -> T:
         """Look into the store as it is at this moment; no virtual time passes."""
         reader = self._reader
-        reader.files = reader.disk.mount()
+        reader.files = self.simulation.mount(reader.machine)
         with self.simulation.running(reader):
             return look(open_backend(self.settings.store))
 

@@ -139,6 +139,11 @@ def _sendfile(disk: SystemCalls, descriptor: int, *arguments: Any, **keywords: A
     raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
 
+def _asked(name: str) -> Callable[..., Any]:
+    """The disk's own function of this name, of whichever kind the disk is."""
+    return lambda disk, *arguments: getattr(disk, name)(*arguments)
+
+
 Call = Callable[..., Any]
 
 READING: Final[dict[str, Call]] = {
@@ -168,13 +173,13 @@ WRITING: Final[dict[str, Call]] = {
 PAIRS: Final[dict[str, Call]] = {"link": _link, "rename": _rename, "replace": _rename}
 
 DESCRIPTORS: Final[dict[str, Call]] = {
-    "close": SystemCalls.close,
+    "close": _asked("close"),
     "copy_file_range": _sendfile,
-    "fdatasync": SystemCalls.fsync,
-    "fstat": SystemCalls.stat,
-    "fsync": SystemCalls.fsync,
-    "ftruncate": SystemCalls.truncate,
-    "lseek": SystemCalls.seek,
+    "fdatasync": _asked("fsync"),
+    "fstat": _asked("stat"),
+    "fsync": _asked("fsync"),
+    "ftruncate": _asked("truncate"),
+    "lseek": _asked("seek"),
     "pread": _pread,
     "pwrite": _pwrite,
     "read": _read,

@@ -18,12 +18,15 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Callable
+from typing import TypeVar
 
 from cutpoint_simulations.disk.changes import settle
 from cutpoint_simulations.disk.gate import Gate, Stopped
 from cutpoint_simulations.disk.inodes import File
 from cutpoint_simulations.disk.system_calls import SystemCalls
 from cutpoint_simulations.disk.tree import Tree
+
+M = TypeVar("M", bound="Mount")
 
 _SHARES_KEPT = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -72,20 +75,24 @@ class Mount(SystemCalls):
 
 
 class Disk(SystemCalls):
-    """``clock`` reads the machine's wall clock in seconds; it dates what is written."""
+    """``clock`` reads the machine's wall clock in seconds; it dates what is written. ``number``: see `Tree`."""
 
-    def __init__(self, clock: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(self, clock: Callable[[], float] = lambda: 0.0, *, number: int = 0) -> None:
         self.gate = Gate()
-        super().__init__(Tree(self.gate, lambda: round(clock() * 1e9)))
+        super().__init__(Tree(self.gate, lambda: round(clock() * 1e9), number))
         self.crashes = 0
         self.failures = 0
         self._mounts: list[Mount] = []
 
     def mount(self) -> Mount:
         """A program's view of the disk, until it is killed or the disk crashes."""
+        return self.mounted(Mount(self.tree))
+
+    def mounted(self, mount: M) -> M:
+        """The same for a view that is there already."""
         self._mounts = [mount for mount in self._mounts if not mount.dead]
-        self._mounts.append(Mount(self.tree))
-        return self._mounts[-1]
+        self._mounts.append(mount)
+        return mount
 
     @property
     def operations(self) -> int:

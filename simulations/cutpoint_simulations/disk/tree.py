@@ -19,6 +19,8 @@ NAME_BYTES_MAX = 255
 PATH_BYTES_MAX = 4095
 
 FIRST_DESCRIPTOR = 2_000_000
+DESCRIPTORS_OF_ONE = 10_000_000
+"""So many numbers belong to one disk."""
 """Simulated descriptors are at least this, so that none can be mistaken for a real one. None is used twice."""
 
 _ROOT = 2
@@ -52,15 +54,18 @@ class Spot:
 
 
 class Tree:
-    """``now_ns`` reads the host's wall clock. All changes that change something pass ``gate``."""
+    """``now_ns`` reads the host's wall clock. All changes that change something pass ``gate``.
 
-    def __init__(self, gate: Gate, now_ns: Callable[[], int]) -> None:
+    ``number``: no other disk that the same program sees has the same one.
+    """
+
+    def __init__(self, gate: Gate, now_ns: Callable[[], int], number: int = 0) -> None:
         self.gate = gate
         self.now_ns = now_ns
         self.root = Folder(number=_ROOT, mode=0o755, modified_ns=now_ns())
         self.root.parent = self.root
         self.changes: list[Change] = []
-        self.next_descriptor = FIRST_DESCRIPTOR
+        self.next_descriptor = FIRST_DESCRIPTOR + number * DESCRIPTORS_OF_ONE
         self._last_number = _ROOT
 
     def take_descriptor(self) -> int:

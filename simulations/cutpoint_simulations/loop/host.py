@@ -78,7 +78,7 @@ class Host:
         self.statuses: list[int] = []
         self.signals: dict[int, Callable[[], object]] = {}
         self.chance = random.Random(f"{simulation.seed}/{name}")
-        self.files = self.disk.mount()
+        self.files = simulation.mount(machine)
         self.loop: HostLoop | None = None
         self._woken_for: float | None = None
         self._wake = 0
@@ -114,7 +114,7 @@ class Host:
         self.life += 1
         self.pid = self.simulation.next_pid()
         self.alive, self.reachable, self.paused = True, True, False
-        self.files = self.disk.mount()
+        self.files = self.simulation.mount(self.machine)
         self._begin_again()
         self.files.before_call = self.threads.preempt
         self._woken_for = None  # a turn that was planned for the former life will not be this one's

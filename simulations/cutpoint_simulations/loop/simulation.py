@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 
 from cutpoint.errors import CutpointError
-from cutpoint_simulations.disk import Disk
+from cutpoint_simulations.disk import Disk, Volumes
 from cutpoint_simulations.loop.agenda import Agenda
 from cutpoint_simulations.loop.clock import EPOCH
 from cutpoint_simulations.loop.event_loop import HostLoop
@@ -152,8 +152,13 @@ class Simulation:
     def disk(self, machine: str) -> Disk:
         """The disk of a machine."""
         if machine not in self._disks:
-            self._disks[machine] = Disk(clock=lambda: self.epoch + self.agenda.now)
+            self._disks[machine] = Disk(clock=lambda: self.epoch + self.agenda.now, number=len(self._disks))
         return self._disks[machine]
+
+    def mount(self, machine: str) -> Volumes:
+        """What a program on this machine sees: its disk, and those of other machines below ``machines/``."""
+        disk = self.disk(machine)
+        return disk.mounted(Volumes(disk, self.disk))
 
     def lose_power(self, machine: str) -> None:
         """Every host of the machine is gone without a word, and what was not durable on its disk may be lost."""
