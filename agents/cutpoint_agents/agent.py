@@ -358,8 +358,8 @@ class Agent:
             name, format_ = self._states.unsafe[0]
             raise ConfigurationError(
                 f"state {name!r} of {self.name} is kept as {format_}, and reading that runs what its bytes say; "
-                "nothing was started; give the coordinator keys (--keys keys.json, made by `cutpoint keys generate`) and "
-                'this agent what verifies them: Agent(..., keys="public.json"), or keep the state as msgpack'
+                "nothing was started; give the coordinator keys (--keys keys.json, made by `cutpoint keys generate`) "
+                'and this agent what verifies them: Agent(..., keys="public.json"), or keep the state as msgpack'
             )
 
     async def _start(self) -> None:
