@@ -23,19 +23,19 @@ from tests.coordinator.scripted import Scripted
 from tests.docs.documented import environment
 
 READY = re.compile(
-    r"coordinator: leading, listening on (http://127\.0\.0\.1:\d+), registry (\S+), store (file://\S+)\n"
+    r"coordinator: leading, listening on (http://127\.0\.0\.1:\d+), registry (\S+), store (\S+)\n"
 )
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 
 
 class Coordinator:
-    """``cutpoint coordinator`` as a process."""
+    """``cutpoint coordinator`` as a process. ``program``: what stands for ``cutpoint``, for Python."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, program: tuple[str, ...] = ("-m", "cutpoint")) -> None:
         self.log = (folder / "coordinator.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cutpoint", "coordinator", *arguments],
+            [sys.executable, *program, "coordinator", *arguments],
             cwd=folder,
             env=environment(),
             stdout=subprocess.PIPE,
