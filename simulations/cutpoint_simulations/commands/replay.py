@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutpoint.errors import CutpointError
-from cutpoint_coordinator.commands.options import NUMBER, SECONDS, json_option
+from cutpoint_coordinator.commands.options import NUMBER, SECONDS, json_option, keys_option
 from cutpoint_simulations.commands.string_hashes import fix_string_hashes
 
 if TYPE_CHECKING:
+    from cutpoint.store.keys import KeyRing
     from cutpoint_simulations.replay.future import Question
     from cutpoint_simulations.replay.point import RecordedPoint
     from cutpoint_simulations.replay.report import Report
@@ -74,6 +75,7 @@ class Point(click.IntRange):
     metavar="FILE",
     help="Draw the first future that went wrong, else the first, as .svg or .html.",
 )
+@keys_option
 @json_option
 def replay(
     point: int | str,
@@ -87,6 +89,7 @@ def replay(
     ignored: tuple[str, ...],
     messages: bool,
     draw: Path | None,
+    keys: KeyRing | None,
     as_json: bool,
 ) -> None:
     """Open recovery point N ("last": the last one) in the simulator and run futures from it, one for each seed."""
@@ -98,7 +101,7 @@ def replay(
     if draw is not None:
         check_diagram(draw)
     question = Question(app=app, until=UNTIL_SECONDS if until is None else until, interval=interval, ignored=ignored)
-    recorded = open_point(store_url, None if isinstance(point, str) else point)
+    recorded = open_point(store_url, None if isinstance(point, str) else point, keys)
     wanted = range(seed, seed + seeds)
     report = _replay(recorded, question, wanted, jobs=jobs or os.cpu_count() or 1, messages=messages, as_json=as_json)
     if draw is not None:

@@ -1,6 +1,7 @@
 """A recorded recovery point, read from its store and checked in full before anything is simulated.
 
-Nothing is written to that store, then or later: what a replay needs of it is copied.
+Nothing is written to that store, then or later: what a replay needs of it is copied. A point with state that runs code
+when it is read is refused, unless keys say who has made it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
 
-from cutpoint.errors import Damaged, ObjectMissing
+from cutpoint.errors import ConfigurationError, Damaged, ObjectMissing
 from cutpoint.names import CutNumber
-from cutpoint.store import Backend, Manifest, Part, list_manifests, read_manifest, read_part
+from cutpoint.state import format_named
+from cutpoint.store import Backend, KeyRing, Manifest, Part, list_manifests, read_manifest, read_part
 from cutpoint.store.manifests import manifest_name
 from cutpoint_agents.clock import recorded_moment
 from cutpoint_coordinator.offline import open_store, verify_store
@@ -48,28 +50,44 @@ class RecordedPoint:
         return f"recovery point {self.cut} of computation {self.manifest.computation}"
 
 
-def open_point(url: str, cut: int | None) -> RecordedPoint:
+def open_point(url: str, cut: int | None, keys: KeyRing | None = None) -> RecordedPoint:
     """Read recovery point ``cut`` of the store at ``url``; None: the last one.
 
-    Raises `ConfigurationError` if there is no store, `ObjectMissing` if it has no such recovery point, and `Damaged` if
-    one byte of it is not what was written.
+    Raises `ConfigurationError` if there is no store, or if nobody vouches for state that runs code when it is read;
+    `ObjectMissing` if it has no such recovery point, and `Damaged` if one byte of it is not what was written.
     """
     backend = open_store(url)
     number = CutNumber(cut) if cut is not None else _last(backend)
-    (found,) = verify_store(backend, number).points
+    (found,) = verify_store(backend, number, keys).points
     if not found.sound:
         raise Damaged(
             f"recovery point {number} of {backend.url} cannot be replayed: {found.complaints[0]}; "
             "nothing was started; `cutpoint verify` says which ones are sound"
         )
-    manifest = read_manifest(backend, number)
+    manifest = read_manifest(backend, number, keys)
+    sealing = keys.sealing if keys is not None else None
+    parts = tuple(read_part(backend, part, sealing=sealing) for part in manifest.parts)
+    if keys is None or not keys.trusted:
+        _check_safe(parts, number)
     names = [manifest_name(number), *sorted({pack.name() for part in manifest.parts for pack in part.packs})]
     return RecordedPoint(
         url=backend.url,
         manifest=manifest,
-        parts=tuple(read_part(backend, part) for part in manifest.parts),
+        parts=parts,
         objects={name: backend.read(name) for name in names},
     )
+
+
+def _check_safe(parts: tuple[Part, ...], cut: CutNumber) -> None:
+    """Raise `ConfigurationError` if a state runs code when it is read."""
+    for part in parts:
+        for state in part.states:
+            if not format_named(state.format).safe:
+                raise ConfigurationError(
+                    f"state {state.name!r} of {part.process} in recovery point {cut} is kept as {state.format}, and "
+                    "reading that runs what its bytes say; nothing was started; give the keys that verify who has "
+                    "written it: --keys public.json"
+                )
 
 
 def _last(backend: Backend) -> CutNumber:

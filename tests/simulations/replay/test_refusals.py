@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cutpoint.command import main
+from cutpoint.errors import Damaged
+from cutpoint.names import FIRST_INCARNATION, CutNumber, Life, ProcessName
+from cutpoint.protocol.certificate import Certificate
+from cutpoint.protocol.consistency import certify
+from cutpoint.protocol.coordinator_effects import WriteManifest
+from cutpoint.protocol.cut_records import draft
+from cutpoint.store import DirectoryBackend, KeyRing, PartWriter
+from cutpoint_coordinator.publishing import write_manifest
+from cutpoint_simulations.replay.point import open_point
 from tests.simulations.replay import services
 
 SERVICES = "tests.simulations.replay.services"
@@ -125,3 +137,53 @@ def test_a_diagram_that_cannot_be_written_is_noticed_before_anything_runs(
     out, err = capsys.readouterr()
     assert out == ""
     assert "is neither an .svg nor an .html" in err
+
+
+def pickled_store(folder: Path, keys: KeyRing, bomb: bytes) -> None:
+    """A sound, signed recovery point whose one state is pickled."""
+    backend, process, cut = DirectoryBackend(folder), ProcessName("racer"), CutNumber(1)
+    writer = PartWriter(
+        backend,
+        process=process,
+        life=Life("x"),
+        incarnation=FIRST_INCARNATION,
+        cut=cut,
+        computation="default",
+        era=CutNumber(0),
+        base=None,
+    )
+    writer.begin_state("held", "value", 1, "pickle")
+    writer.add_content(bomb)
+    writer.end_state()
+    summary = writer.finish((), (), 0.0)
+    certificate = certify(
+        computation="default", cut=cut, incarnation=FIRST_INCARNATION, members=(process,), summaries=(summary,)
+    )
+    assert isinstance(certificate, Certificate)
+    point = draft(certificate, parent=CutNumber(0), parts=(summary,), left=(), duration_seconds=0.1)
+    effect = WriteManifest(point=point, certificate=certificate, parts=(summary,))
+    write_manifest(backend, effect, keys, created="2026-11-23T12:00:00+00:00")
+
+
+class Bomb:
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder)
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (self.folder,)
+
+
+def test_pickled_state_that_nobody_vouches_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys, others = KeyRing.generate(), KeyRing.generate()
+    keys.public().save(tmp_path / "public.json")
+    others.public().save(tmp_path / "others.json")
+    pickled_store(tmp_path / "store", keys, pickle.dumps(Bomb(tmp_path / "somebody ran the bomb")))
+    error = refused(capsys, tmp_path / "store", f"{SERVICES}:race")
+    assert error == (
+        "state 'held' of racer in recovery point 1 is kept as pickle, and reading that runs what its bytes say; "
+        "nothing was started; give the keys that verify who has written it: --keys public.json"
+    )
+    with pytest.raises(Damaged, match="not authentic"):
+        open_point(str(tmp_path / "store"), None, KeyRing.load(tmp_path / "others.json"))
+    assert open_point(str(tmp_path / "store"), None, KeyRing.load(tmp_path / "public.json")).cut == 1
+    assert not (tmp_path / "somebody ran the bomb").exists()
