@@ -9,7 +9,17 @@ from collections.abc import Callable
 from cutpoint_simulations import bank
 from cutpoint_simulations.cluster import Declare
 from cutpoint_simulations.loop import Weather
-from cutpoint_simulations.oracles import Capture, Consistency, Descent, Durability, ExactlyOnce, NoOrphan, Oracle
+from cutpoint_simulations.oracles import (
+    Capture,
+    Consistency,
+    Descent,
+    Durability,
+    ExactlyOnce,
+    NoOrphan,
+    Oracle,
+    Replication,
+    Retention,
+)
 
 SAFETY_SECONDS = 4.0
 PROGRESS_SECONDS = 30.0
@@ -18,7 +28,8 @@ QUIET_SECONDS = 1.0
 
 def oracles() -> tuple[Oracle, ...]:
     """The claims that hold for every computation; a run adds progress and the services' own invariants."""
-    return (Consistency(), Capture(), NoOrphan(), Durability(), Descent(), ExactlyOnce())
+    kept = (Durability(), Retention(), Replication())
+    return (Consistency(), Capture(), NoOrphan(), *kept, Descent(), ExactlyOnce())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,9 +38,10 @@ class Scenario:
 
     ``seconds``: the safety phase, in which faults begin. Then all is healed, and within ``progress_seconds`` a new
     recovery point has to come and everybody has to run. At last services that can be made quiet are, for
-    ``quiet_seconds``. ``kinds``: the faults that are drawn; None: all, ``()``: none. ``pace``: see `Cluster`.
+    ``quiet_seconds`` or until nothing is under way, which has to be within ``progress_seconds`` too. ``kinds``: the faults that are drawn; None: all, ``()``: none. ``pace``: see `Cluster`.
     ``interval_seconds`` (from one cut to the next), ``weather``, ``shuffled`` and ``preempted`` (see `Simulation`):
-    None: the seed says.
+    None: the seed says. ``keep``: which recovery points the coordinator keeps, as an operator writes it, empty for all
+    of them; ``replicated``: whether it keeps a replica in step; None: the seed says.
     """
 
     name: str
@@ -44,6 +56,8 @@ class Scenario:
     weather: Weather | None = None
     shuffled: bool | None = None
     preempted: float | None = None
+    keep: str | None = None
+    replicated: bool | None = None
     oracles: Callable[[], tuple[Oracle, ...]] = dataclasses.field(default=oracles, repr=False)
 
 
@@ -58,6 +72,16 @@ def weather(chance: random.Random) -> Weather:
 def interval(chance: random.Random) -> float:
     """In some runs there is hardly a moment without a cut."""
     return chance.choice((0.1, 0.25, 0.5))
+
+
+def keep(chance: random.Random) -> str:
+    """In some runs everything is kept, in others hardly anything."""
+    return chance.choice(("", "last 1", "last 2", "last 3, label keep*", "last 6"))
+
+
+def replicated(chance: random.Random) -> bool:
+    """Half of the runs have a replica."""
+    return chance.random() < 0.5
 
 
 BANK = Scenario(name="bank", declare=bank.declare)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from aiohttp import web
 
 from cutpoint.errors import ConfigurationError
 from cutpoint_simulations.cluster import Cluster
@@ -65,6 +66,26 @@ def test_a_terminated_process_ends_in_its_own_way_and_comes_back(cluster: Cluste
     let_pass(cluster, 5.0)
     assert host(cluster, "coordinator").statuses == [0]
     assert host(cluster, "coordinator").alive
+
+
+def test_a_service_that_is_told_to_end_while_it_starts_ends_at_once() -> None:
+    async def wait(app: web.Application) -> AsyncIterator[None]:
+        await asyncio.sleep(60.0)
+        yield
+
+    def create_app() -> web.Application:
+        app = web.Application()
+        app.cleanup_ctx.append(wait)
+        return app
+
+    with Simulation(1) as simulation:
+        cluster = Cluster(simulation)
+        cluster.service("a", create_app)
+        cluster.start()
+        let_pass(cluster, 1.0)
+        Injection(cluster).begin(fault("terminate"))
+        let_pass(cluster, 0.5)
+        assert (host(cluster).statuses, host(cluster).life) == ([0], 2)
 
 
 def test_a_paused_process_does_nothing_and_goes_on(cluster: Cluster) -> None:
@@ -186,6 +207,20 @@ def test_healing_ends_every_kind(cluster: Cluster, kind: str) -> None:
     assert simulation.disk("machine").before_operation is None
     assert not simulation.disk("machine").failing
     assert injection.begun == {kind: 1}
+
+
+def test_delays_of_one_link_do_not_add_up_and_the_longest_counts(cluster: Cluster) -> None:
+    injection, link = Injection(cluster), cluster.simulation.network.link("a", "b")
+    alone = []
+    for amount in (0.3, 0.132):
+        injection.begin(fault("delay", amount=amount, seconds=0.1))
+        alone.append(link.slowness)
+        let_pass(cluster, 0.2)
+    injection.begin(fault("delay", amount=0.3, seconds=0.5))
+    injection.begin(fault("delay", target="b", other="a", amount=0.132, seconds=1.0))
+    assert link.slowness == alone[0]
+    let_pass(cluster, 0.6)
+    assert link.slowness == alone[1]
 
 
 def test_the_end_of_one_fault_is_not_the_end_of_another_that_stands(cluster: Cluster) -> None:

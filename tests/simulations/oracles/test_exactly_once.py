@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cutpoint_simulations.chronicle import Observation
-from cutpoint_simulations.chronicle.observations import Admitted, Named, Over, Sent, Taken
-from cutpoint_simulations.oracles import ExactlyOnce
+from cutpoint_simulations.chronicle.observations import Admitted, Began, Named, Over, Sent, Taken
+from cutpoint_simulations.oracles import ExactlyOnce, under_way
 from tests.simulations.oracles.story import (
     CHANNEL,
     KEY,
@@ -53,6 +53,21 @@ def test_a_message_under_way_matters_only_when_all_is_quiet() -> None:
     assert ExactlyOnce().ended(stage.case, quiet=False) == ()
     (violation,) = ExactlyOnce().ended(stage.case, quiet=True)
     assert violation.complaint == f"{CHANNEL}: all is quiet, and 2 of 2 were never taken by vault"
+
+
+@pytest.mark.parametrize(
+    ("observations", "waits"),
+    [
+        ([*began(), *sent(1, 2), *taken(1, 2)], False),
+        ([*began(), *sent(1, 2), *taken(1)], True),
+        ([*began(), *sent(1), Over(0.0, "vault", KEY, "the till does not know this session")], False),
+        ([Began(0.0, "till", "life"), Admitted(0.0, "till", 1), *sent(1)], True),
+        ([Began(0.0, "till", "life"), Admitted(0.0, "till", 1), *sent(1), Over(0.0, "till", KEY, "nobody")], False),
+    ],
+    ids=["taken", "not taken", "broken", "before anybody has answered", "given up"],
+)
+def test_what_is_sent_and_may_still_be_taken_is_under_way(observations: list[Observation], waits: bool) -> None:
+    assert under_way(staged(observations).case) is waits
 
 
 def test_a_channel_that_keeps_no_order_may_overtake_and_not_repeat() -> None:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import signal
 from collections import deque
 
+import msgspec
 import pytest
 from aiohttp import web
 
 from cutpoint.names import SessionName, session_name
+from cutpoint.protocol.effects import Effect
 from cutpoint.protocol.handshake import Handshakes
-from cutpoint.protocol.messages import Hello
+from cutpoint.protocol.messages import Hello, SessionRecord, Welcome
+from cutpoint.protocol.session import Session
 from cutpoint_coordinator import api, faults
 from cutpoint_coordinator.faults import Handler
+from cutpoint_simulations.cluster import Cluster
+from cutpoint_simulations.cluster.cluster import SERVICE_PORT, CreateApp
 from cutpoint_simulations.loop import event_loop
+from cutpoint_simulations.loop.network import Link
 from cutpoint_simulations.oracles import Descent, Violation
 from cutpoint_simulations.oracles.case import Case
+from cutpoint_simulations.runs import Trial
 
 
 def tasks_are_stepped_before_callbacks(patch: pytest.MonkeyPatch) -> None:
@@ -74,3 +83,63 @@ def restored_sessions_keep_their_numbers(patch: pytest.MonkeyPatch) -> None:
                 return name
 
     patch.setattr(Handshakes, "_free_name", free_name)
+
+
+def delays_multiply(patch: pytest.MonkeyPatch) -> None:
+    """Two delays of one link, of tenths of a second each, made a message take minutes: long after the healing."""
+    patch.setattr(Link, "slowness", property(lambda link: math.prod(max(1.0, times) for times in link.slowed)))
+
+
+def quiet_is_over_at_once(patch: pytest.MonkeyPatch) -> None:
+    """The end was judged a second after the healing, when what was sent before it could still be under way."""
+
+    def hurry(trial: Trial, *, quiet: bool) -> bool:
+        return trial.let_pass(trial.scenario.quiet_seconds)
+
+    patch.setattr(Trial, "_let_settle", hurry)
+
+
+def services_end_once_they_have_started(patch: pytest.MonkeyPatch) -> None:
+    """SIGTERM had no effect until the service ran, after the healing: it was judged while it was coming back."""
+
+    async def serve(cluster: Cluster, name: str, create_app: CreateApp) -> None:
+        stopping = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+        runner = web.AppRunner(create_app(), access_log=None, shutdown_timeout=1.0)
+        try:
+            await runner.setup()
+            await web.TCPSite(runner, "0.0.0.0", SERVICE_PORT).start()
+            await stopping.wait()
+        finally:
+            await runner.cleanup()
+
+    patch.setattr(Cluster, "_serve", serve)
+    quiet_is_over_at_once(patch)
+
+
+def ended_sessions_are_opened_anew(patch: pytest.MonkeyPatch) -> None:
+    """An initiator asked for a session that a recovery had restored as one that its acceptor may never have heard of.
+
+    The acceptor had seen its end, began it anew at number 1, and both ends contradicted each other for ever.
+    """
+    freeze, welcomed = Session.freeze, Handshakes.welcomed
+
+    def frozen(session: Session) -> SessionRecord:
+        record = freeze(session)
+        outgoing = msgspec.structs.replace(
+            record.evidence.outgoing, opening=session.opening or record.evidence.outgoing.opening
+        )
+        return msgspec.structs.replace(record, evidence=msgspec.structs.replace(record.evidence, outgoing=outgoing))
+
+    def answered(handshakes: Handshakes, session: Session, frame: Welcome) -> list[Effect]:
+        before = session.unattended and session.unanswered
+        effects = welcomed(handshakes, session, frame)
+        session.unanswered = before
+        return effects
+
+    def is_over(handshakes: Handshakes, hello: Hello) -> bool:
+        return bool(hello.session) and not hello.reopens and handshakes._dormant(hello.session) is None
+
+    patch.setattr(Session, "freeze", frozen)
+    patch.setattr(Handshakes, "welcomed", answered)
+    patch.setattr(Handshakes, "_is_over", is_over)
