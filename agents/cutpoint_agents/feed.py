@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from cutpoint.store import PartWriter, RunWriter
-
 Call = Callable[[], object]
 
 
@@ -53,11 +51,6 @@ class Feed:
     async def _wait(self) -> None:
         if self._running is not None:
             await asyncio.shield(self._running)
-
-
-def add_pieces(writer: PartWriter | RunWriter, pieces: list[bytes], entries: int) -> None:
-    """Write ``pieces`` as one chunk."""
-    writer.add(b"".join(pieces), entries)
 
 
 def _make(calls: list[Call]) -> None:

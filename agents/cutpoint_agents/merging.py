@@ -31,7 +31,7 @@ from cutpoint.store import (
     anew,
     merge_due,
 )
-from cutpoint_agents.feed import Feed, add_pieces
+from cutpoint_agents.feed import Feed
 from cutpoint_agents.settings import Settings
 from cutpoint_agents.slices import Pace, encoded, in_slices
 
@@ -176,8 +176,8 @@ class Merger:
         chunk_bytes = self._settings.chunk_bytes
         feed = Feed(chunk_bytes)
         try:
-            async for pieces, entries in encoded(batches, table.encode, pace, chunk_bytes=chunk_bytes):
-                feed.put(partial(add_pieces, writer, pieces, entries), sum(map(len, pieces)))
+            async for chunk in encoded(batches, table.encode, pace, chunk_bytes=chunk_bytes):
+                feed.put(partial(chunk.write, writer), chunk.size)
                 if feed.full:
                     await feed.pass_on()
                     pace.go_on()

@@ -11,9 +11,15 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 from cutpoint.state import Batch
+from cutpoint_agents.chunks import Buffers, Chunk
 
-SLICE_SECONDS = 0.0004
+SLICE_SECONDS = 0.0005
 """How long a slice may hold the event loop."""
+
+MANY_CHUNKS = 64
+"""After so many chunks of a run, those that follow are `LONGER`."""
+
+LONGER = 4
 
 BATCH_ENTRIES = 128
 """The most entries that are encoded in one call. The clock is read between two calls."""
@@ -32,12 +38,14 @@ class Pace:
         self._entries = entries
         self._rest = rest
         self._done = 0
-        self._began = time.perf_counter()
+        self._began = self._seen = time.perf_counter()
 
     def over(self, entries: int) -> bool:
-        """Whether the slice is over, now that so many more entries were worked on."""
+        """Whether the slice is over, now that so many more entries were worked on: another step might be too long."""
+        now = time.perf_counter()
+        step, self._seen = now - self._seen, now
         self._done += entries
-        return self._done >= self._entries or time.perf_counter() - self._began >= SLICE_SECONDS
+        return self._done >= self._entries or now + step - self._began >= SLICE_SECONDS
 
     async def pause(self) -> None:
         """Let everything else run; then the next slice begins."""
@@ -48,7 +56,8 @@ class Pace:
 
     def go_on(self) -> None:
         """The next slice begins now: something else was waited for."""
-        self._done, self._began = 0, time.perf_counter()
+        self._done = 0
+        self._began = self._seen = time.perf_counter()
 
 
 async def in_slices(work: Iterator[int], pace: Pace) -> None:
@@ -61,25 +70,26 @@ async def in_slices(work: Iterator[int], pace: Pace) -> None:
 
 async def encoded(
     batches: Iterable[Batch], encode: Callable[[Batch], bytes], pace: Pace, *, chunk_bytes: int
-) -> AsyncIterator[tuple[list[bytes], int]]:
-    """The chunks of a run, each as the encoded batches in it and the number of its entries.
+) -> AsyncIterator[Chunk]:
+    """The chunks of a run. ``chunk_bytes``: a batch that makes a chunk this long is its last.
 
-    ``chunk_bytes``: a batch that makes a chunk this long is its last.
+    The chunks of a long run are longer, so that there are not too many to be told and looked through.
     """
-    pieces: list[bytes] = []
-    entries = size = 0
+    buffers = Buffers()
+    chunk = Chunk(buffers)
+    made = 0
     pace.go_on()
     for batch in batches:
-        data = encode(batch)
         count = len(batch.gone) + len(batch.keys)
-        pieces.append(data)
-        entries += count
-        size += len(data)
+        chunk.add(encode(batch), count)
         over = pace.over(count)
-        if size >= chunk_bytes:
-            yield pieces, entries
-            pieces, entries, size = [], 0, 0
+        if chunk.size >= chunk_bytes:
+            yield chunk
+            chunk = Chunk(buffers)
+            made += 1
+            if made == MANY_CHUNKS:
+                chunk_bytes *= LONGER
         if over:
             await pace.pause()
-    if pieces:
-        yield pieces, entries
+    if chunk.size:
+        yield chunk

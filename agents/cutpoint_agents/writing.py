@@ -17,7 +17,7 @@ from cutpoint.protocol.effects import PersistPart
 from cutpoint.protocol.messages import PartSummary
 from cutpoint.state import CapturedState, CapturedTable, Recorded
 from cutpoint.store import KnownPart, PartWriter, RunKind, StoredState, anew
-from cutpoint_agents.feed import Feed, add_pieces
+from cutpoint_agents.feed import Feed
 from cutpoint_agents.merging import Merged, with_merged
 from cutpoint_agents.settings import Settings
 from cutpoint_agents.slices import Pace, encoded
@@ -110,8 +110,8 @@ class Writing:
         capture = state.capture
         batches = capture.full(self.pace.batch) if kind == "base" else capture.delta(self.pace.batch)
         chunks = encoded(batches, state.encode, self.pace, chunk_bytes=self._settings.chunk_bytes)
-        async for pieces, entries in chunks:
-            self._feed.put(partial(add_pieces, writer, pieces, entries), sum(map(len, pieces)))
+        async for chunk in chunks:
+            self._feed.put(partial(chunk.write, writer), chunk.size)
             if self._feed.full:
                 await self._feed.pass_on()
                 self.pace.go_on()

@@ -64,11 +64,11 @@ class Packing:
             ref = self._chunks[name] = self._write(raw, name)
         return ref
 
-    def add_long(self, raw: bytes) -> Iterable[ChunkRef]:
+    def add_long(self, raw: bytes | memoryview) -> Iterable[ChunkRef]:
         """Keep ``raw`` of any length, as one chunk if it is short enough for one."""
         if 0 < len(raw) <= CHUNK_RAW_MAX:
             return (self.add(raw),)
-        return map(self.add, cut_content(raw))
+        return map(self.add, cut_content(bytes(raw)))
 
     def add_content(self, raw: bytes) -> Iterable[ChunkRef]:
         """Keep ``raw``, cut where its content says so."""
@@ -134,7 +134,7 @@ class RunBuilder:
         self._entries = 0
         self._raw_bytes = 0
 
-    def add(self, raw: bytes, entries: int) -> None:
+    def add(self, raw: bytes | memoryview, entries: int) -> None:
         """See `PartWriter.add`."""
         if entries < 0:
             raise UsageError(f"a chunk cannot set or remove {entries} keys; nothing was written")
@@ -149,7 +149,7 @@ class RunBuilder:
         """The run, whose chunks count the places of the packing."""
         return Run(self._kind, tuple(self._chunks), self._entries, self._raw_bytes)
 
-    def _keep(self, chunks: Iterable[ChunkRef], raw: bytes) -> None:
+    def _keep(self, chunks: Iterable[ChunkRef], raw: bytes | memoryview) -> None:
         self._chunks.extend(chunks)
         self._raw_bytes += len(raw)
 

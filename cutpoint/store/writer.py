@@ -115,7 +115,7 @@ class PartWriter:
         self._expect(self._state is not None and self._run is None, "begin_run")
         self._run = RunBuilder(self._packing, kind)
 
-    def add(self, raw: bytes, entries: int = 0) -> None:
+    def add(self, raw: bytes | memoryview, entries: int = 0) -> None:
         """One chunk of a table's run, which sets or removes ``entries`` keys.
 
         It is written only if neither this part nor its base has it. What is longer than `CHUNK_RAW_MAX` becomes
@@ -256,7 +256,7 @@ class RunWriter:
         self._packing = Packing(backend, era=era, sealing=sealing, pack_bytes=pack_bytes)
         self._run: RunBuilder | None = None
 
-    def add(self, raw: bytes, entries: int = 0) -> None:
+    def add(self, raw: bytes | memoryview, entries: int = 0) -> None:
         """As `PartWriter.add`."""
         self._run = self._run or RunBuilder(self._packing, "base")
         self._run.add(raw, entries)
