@@ -12,7 +12,7 @@ import dataclasses
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -41,21 +41,24 @@ class Opened:
     retention: Policy | None = None
 
 
-async def open_all(settings: Settings) -> Opened:
-    """Bind the address, open the store and the registry. Raises `CutpointError`; then nothing is left open."""
+async def open_all(settings: Settings, registry_at: Callable[[], Awaitable[Registry]] | None = None) -> Opened:
+    """Bind the address, open the store and the registry. Raises `CutpointError`; then nothing is left open.
+
+    ``registry_at`` opens the registry in the place of what ``settings`` name.
+    """
     retention = Policy.parse(settings.keep) if settings.keep else None
     keys = _keys(settings.keys)
     backend = open_backend(settings.store)
     replica = None if settings.replica is None else open_backend(settings.replica)
     listener = await bind(settings.listen)
     try:
-        opening = partial(
+        opening = registry_at or partial(
             open_registry,
             settings.registry,
             prefix=settings.registry_prefix,
             patience_seconds=settings.registry_call_seconds,
         )
-        remote = settings.registry.startswith("etcd://")
+        remote = registry_at is not None or settings.registry.startswith("etcd://")
         with _tidied(_folder_of(backend)):
             if not remote:  # what can be asked without making anything comes first
                 await asyncio.to_thread(_check_store, backend)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from cutpoint_simulations.cluster.cluster import RESTART_SECONDS, SERVICE_PORT, STORE, Cluster, Declare, settings
 from cutpoint_simulations.cluster.invariants import Check, InFlight, Recorded
 from cutpoint_simulations.cluster.registry import SharedRegistry
+from cutpoint_simulations.cluster.upkeep import REPLICA
 
 __all__ = [
+    "REPLICA",
     "RESTART_SECONDS",
     "SERVICE_PORT",
     "STORE",

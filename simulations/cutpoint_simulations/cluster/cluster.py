@@ -24,18 +24,25 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from cutpoint.errors import ConfigurationError
-from cutpoint.store import Backend, open_backend
+from cutpoint.registry import Registry
+from cutpoint.store import Backend
 from cutpoint_coordinator.client import CoordinatorClient
-from cutpoint_coordinator.opening import Opened, bind
+from cutpoint_coordinator.opening import open_all
 from cutpoint_coordinator.service import Service
 from cutpoint_coordinator.settings import DEFAULT_PORT, Address, Settings
+from cutpoint_simulations.cluster import upkeep
 from cutpoint_simulations.cluster.invariants import Check, declare_check
+from cutpoint_simulations.cluster.looking import Look
 from cutpoint_simulations.cluster.registry import SharedRegistry
+from cutpoint_simulations.disk import PREFIX
 from cutpoint_simulations.loop import Host, Simulation
 
 T = TypeVar("T")
 
 STORE = "file:///simulated/store"
+MACHINE = "machine"
+"""Where everything runs that is given no machine of its own."""
+
 SERVICE_PORT = 8080
 RESTART_SECONDS = 0.3
 OPERATOR = "operator"
@@ -47,7 +54,10 @@ Declare = Callable[["Cluster"], None]
 
 def settings(*, interval_seconds: float | None = 0.5, deadline_seconds: float = 5.0, **others: Any) -> Settings:
     """A coordinator's settings for a simulation: cuts come often, and nobody is waited for for long."""
-    given: dict[str, Any] = {"missing_seconds": 5.0, "registry_call_seconds": 1.0, "registry_patience_seconds": 5.0}
+    given: dict[str, Any] = {
+        **{"missing_seconds": 5.0, "registry_call_seconds": 1.0, "registry_patience_seconds": 5.0},
+        **{"collect_seconds": 0.2, "collect_per_second": 10_000.0},
+    }
     return Settings(
         store=STORE,
         listen=Address(host="0.0.0.0", port=DEFAULT_PORT),
@@ -63,7 +73,8 @@ class Cluster:
 
     All of it is on one machine, with one disk, unless a service is given a ``machine`` of its own. ``pace`` is a wish
     to the services that make work for others: 2 asks them to make half as much. ``invariants`` and ``finals`` are what
-    was declared with `invariant` and `finally_`.
+    was declared with `invariant` and `finally_`. If the coordinator keeps a replica (`upkeep.REPLICA`), that has a
+    machine of its own, where an ``archivist`` collects it.
     """
 
     def __init__(
@@ -91,6 +102,16 @@ class Cluster:
             host = simulation.host(name, restart_seconds=RESTART_SECONDS)
             host.main = functools.partial(self._coordinate, host)
             self.coordinators[name] = host
+        self.archivist: Host | None = None
+        if self.settings.replica is not None:
+            source = f"file:///simulated/machines/{MACHINE}/store"
+            self.archivist = upkeep.archivist(simulation, source=source, keep=self.settings.keep or "last 3")
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """All machines: those of the hosts, in the order in which they were declared."""
+        hosts = (*self.coordinators.values(), *self.services.values(), self.archivist)
+        return tuple(dict.fromkeys(host.machine for host in hosts if host is not None))
 
     @property
     def coordinator_urls(self) -> list[str]:
@@ -144,6 +165,8 @@ class Cluster:
         self.operator.start()
         for host in (*self.coordinators.values(), *self.services.values()):
             self.simulation.agenda.after(self.simulation.chance.random() * 0.05, host.start)
+        if self.archivist is not None:
+            self.archivist.start()
 
     def ask(self, question: Callable[[CoordinatorClient], Coroutine[Any, Any, T]], *, seconds: float = 60.0) -> T:
         """Ask the coordinators as an operator does, and let the simulation run until they have answered."""
@@ -157,25 +180,28 @@ class Cluster:
 
     def inspect(self, look: Callable[[Backend], T]) -> T:
         """Look into the store as it is at this moment; no virtual time passes."""
-        reader = self._reader
-        reader.files = self.simulation.mount(reader.machine)
-        with self.simulation.running(reader):
-            return look(open_backend(self.settings.store))
+        return self._look_into(MACHINE, self.settings.store, look)
+
+    def inspect_replica(self, look: Callable[[Backend], T]) -> T:
+        """The same for the replica. Raises `ConfigurationError` if there is none."""
+        if self.settings.replica is None:
+            raise ConfigurationError("this cluster has no replica; nothing was looked at; give its coordinator one")
+        return self._look_into(upkeep.MACHINE, upkeep.AT_HOME, look)
+
+    def _look_into(self, machine: str, url: str, look: Callable[[Backend], T]) -> T:
+        folder = url.removeprefix(f"file://{PREFIX}")
+        with self.simulation.running(self._reader):
+            return look(Look(self.simulation.disk(machine).tree, folder, url))
 
     # --------------------------------------------------------------------------------------------------- what hosts do
 
     async def _coordinate(self, host: Host) -> None:
         told = dataclasses.replace(self.settings)
-        backend = open_backend(told.store)
-        listener = await bind(told.listen)
-        await asyncio.to_thread(backend.check_writable)
-        opened = Opened(
-            listener=listener,
-            url=f"http://{host.name}:{DEFAULT_PORT}",
-            registry=self.registry.client(host, patience_seconds=told.registry_call_seconds),
-            backend=backend,
-        )
-        service = Service(told, opened)
+
+        async def registry_at() -> Registry:
+            return self.registry.client(host, patience_seconds=told.registry_call_seconds)
+
+        service = Service(told, await open_all(told, registry_at))
         running = asyncio.create_task(service.run())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
         try:

@@ -51,11 +51,8 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, cluster: Cluster) -> Places:
         """The places of a cluster whose services are declared."""
-        hosts = (*cluster.coordinators.values(), *cluster.services.values())
         return cls(
-            services=tuple(cluster.services),
-            coordinators=tuple(cluster.coordinators),
-            machines=tuple(dict.fromkeys(host.machine for host in hosts)),
+            services=tuple(cluster.services), coordinators=tuple(cluster.coordinators), machines=cluster.machines
         )
 
     @property

@@ -14,11 +14,13 @@ from cutpoint_simulations.flights.regions import REGIONS
 from cutpoint_simulations.flights.service import ServiceSettings
 
 INTERVAL_SECONDS = 0.5
-"""Between two cuts, or between two local checkpoints of one service."""
 
 
 class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line asks for. ``directory`` exists and is empty."""
+    """What the command line asks for. ``directory`` exists and is empty.
+
+    ``interval_seconds``: between two cuts, or between two local checkpoints of one service.
+    """
 
     flights: Path
     directory: Path
@@ -26,6 +28,7 @@ class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
     kills: tuple[Kill, ...]
     seed: int
     uncoordinated: bool
+    interval_seconds: float = INTERVAL_SECONDS
 
 
 class Stage:
@@ -61,7 +64,7 @@ class Stage:
 
     def _coordinator(self, port: int, registry: str) -> PythonChild:
         arguments = ["-m", "cutpoint", "coordinator", "--registry", registry, "--store", str(self.store)]
-        arguments += ["--interval", f"{INTERVAL_SECONDS:g}", "--listen", f"127.0.0.1:{port}"]
+        arguments += ["--interval", f"{self._settings.interval_seconds:g}", "--listen", f"127.0.0.1:{port}"]
         return PythonChild(
             name="coordinator", kind="coordinator", arguments=arguments, log=self._logs / "coordinator.log"
         )
@@ -74,7 +77,7 @@ class Stage:
             port=self._ports[name],
             coordinator=self.coordinator_url,
             landings=settings.landings,
-            interval_seconds=INTERVAL_SECONDS,
+            interval_seconds=settings.interval_seconds,
             destinations={region: self.url(region) for region in self.regions} if of_origin else {},
             flights=str(settings.flights.resolve()) if of_origin else "",
             checkpoint=str(settings.directory / "checkpoints" / f"{name}.json") if settings.uncoordinated else "",

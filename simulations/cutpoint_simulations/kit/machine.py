@@ -141,6 +141,8 @@ class ClusterMachine(RuleBasedStateMachine):
             kinds=self.kinds,
             interval_seconds=self.interval_seconds,
             coordinators=self.coordinators,
+            keep="",
+            replicated=False,
         )
         self._trial = Trial(seed, scenario, traced=last_look())
         self._trial.begin()

@@ -98,8 +98,9 @@ def places_of(of: Scenario | Declare | Places) -> Places:
     """Where faults can happen. Raises `ConfigurationError` if the services cannot be declared."""
     if isinstance(of, Places):
         return of
-    scenario = of if isinstance(of, Scenario) else Scenario(name=getattr(of, "__name__", "services"), declare=of)
-    with Trial(0, scenario) as trial:
+    if not isinstance(of, Scenario):
+        of = Scenario(name=getattr(of, "__name__", "services"), declare=of, replicated=False)
+    with Trial(0, of) as trial:
         return Places.of(trial.cluster)
 
 
@@ -126,6 +127,8 @@ def schedules(
         weather=draw(weathers()),
         shuffled=draw(st.booleans()),
         preempted=draw(st.sampled_from([0.0, 0.1])),
+        keep=draw(st.sampled_from(["", "last 2"])),
+        replicated=draw(st.booleans()),
     )
 
 

@@ -4,7 +4,9 @@
 * `capture`: what a process held when it recorded is what is stored, and what a restore puts in place;
 * `orphans`: nothing was received inside it that was not sent inside it;
 * `conservation`: what the user measures is the same in every one;
-* `durability`: it can be read back ever after, and its number is used once;
+* `durability`: it can be read back until it is dropped, and its number is used once;
+* `retention`: what is dropped may go, and what nobody needs does go;
+* `replication`: what is in the replica is whole at every moment, and what was published comes to be there;
 * `descent`: an incarnation goes on from one recovery point;
 * `progress`: after the healing there is a new one, and everybody runs;
 * `exactly_once`: each message was taken once, in order, as it was sent.
@@ -26,6 +28,8 @@ from cutpoint_simulations.oracles.oracle import Oracle
 from cutpoint_simulations.oracles.orphans import NoOrphan
 from cutpoint_simulations.oracles.progress import Progress
 from cutpoint_simulations.oracles.recorded import recorded
+from cutpoint_simulations.oracles.replication import Replication
+from cutpoint_simulations.oracles.retention import Retention
 from cutpoint_simulations.oracles.violation import Violation
 
 __all__ = [
@@ -41,6 +45,8 @@ __all__ = [
     "Oracle",
     "Progress",
     "Published",
+    "Replication",
+    "Retention",
     "Violation",
     "case_of",
     "contents",

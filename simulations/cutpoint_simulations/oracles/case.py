@@ -28,13 +28,19 @@ class Inspect(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Case:
-    """``clock``: virtual seconds. ``phases``: the phase of each process, as `Watch.phases` tells it."""
+    """``clock``: virtual seconds. ``phases``: the phase of each process, as `Watch.phases` tells it.
+
+    ``keep``: what the coordinator was told to keep, empty for everything; ``replica``: looks into the replica, if
+    there is one.
+    """
 
     chronicle: Chronicle
     inspect: Inspect
     ledger: Callable[[], Ledger]
     clock: Callable[[], float] = lambda: 0.0
     phases: Callable[[], Mapping[str, str]] = dict
+    keep: str = ""
+    replica: Inspect | None = None
 
     @property
     def now(self) -> float:

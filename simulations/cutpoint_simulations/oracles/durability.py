@@ -1,8 +1,9 @@
-"""Claim: a recovery point, once published, can be read back in full ever after, and its number is used once.
+"""Claim: a recovery point, once published, can be read back in full until it is dropped, and its number is used once.
 
 Its manifest and all parts are read and verified when it is published, after every fault that may have cost something,
-and at the end; the registry must know it then, as the recovery point that it was. Rotten bytes, put there on purpose,
-are a violation as well: leave this oracle out of a drill that damages the store.
+and at the end; the registry must know it then, as the recovery point that it was. Once something was dropped, all that
+stay are verified at every recovery point that follows. Rotten bytes, put there on purpose, are a violation as well:
+leave this oracle out of a drill that damages the store.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from cutpoint.names import CutNumber
-from cutpoint.protocol.ledger import AbandonedCut, Ledger
+from cutpoint.protocol.ledger import AbandonedCut, Ledger, RecoveryPoint
 from cutpoint.store import Verifier
 from cutpoint_coordinator.checking import recheck_manifest
 from cutpoint_simulations.oracles.case import Case, Published
@@ -25,6 +26,7 @@ class Durability(Oracle):
 
     def __init__(self) -> None:
         self._manifests: dict[CutNumber, str] = {}
+        self._dropped: dict[CutNumber, None] = {}
         self._abandoned: dict[CutNumber, str] = {}
         self._lost: dict[CutNumber, str] = {}
 
@@ -37,6 +39,11 @@ class Durability(Oracle):
         self._manifests[cut] = point.point.manifest
         if point.unreadable:
             return (self._complain(case, cut, "; ".join(point.unreadable)),)
+        return self._verify(case) if self._dropped else ()
+
+    def forgotten(self, point: RecoveryPoint, case: Case) -> Violations:
+        """From now on it need not be there; whether it may go is another claim."""
+        self._dropped[point.cut] = None
         return ()
 
     def abandoned(self, cut: AbandonedCut, case: Case) -> Violations:
@@ -60,7 +67,7 @@ class Durability(Oracle):
 
     def _verify(self, case: Case) -> Violations:
         ledger = case.ledger()
-        known = [cut for cut in self._manifests if cut not in self._lost]
+        known = [cut for cut in self._manifests if cut not in self._lost and cut not in self._dropped]
         verified = case.inspect(lambda backend: Verifier(backend=backend, recheck=recheck_manifest).full(known))
         found = []
         for point in verified.points:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from cutpoint.names import CutNumber
-from cutpoint.protocol.ledger import AbandonedCut, RecoveryPoint, from_records
+from cutpoint.protocol.ledger import AbandonedCut, RecoveryPoint, from_records, key_of_point
 from cutpoint.registry import Transaction
 from cutpoint_simulations.chronicle import Chronicle, Watch
 from cutpoint_simulations.cluster import Cluster
@@ -17,7 +17,7 @@ from cutpoint_simulations.oracles.violation import Violation
 
 
 class Jury:
-    """``violations`` in the order in which they were noticed; ``points`` are the recovery points so far.
+    """``violations`` in the order in which they were noticed; ``points``: every recovery point so far, dropped or not.
 
     ``on_published`` and ``on_abandoned`` hear of the ends of cuts after the oracles: a trace wants them.
     """
@@ -34,6 +34,7 @@ class Jury:
         self.oracles = tuple(oracles)
         self.violations: list[Violation] = []
         self.points: dict[CutNumber, RecoveryPoint] = {}
+        self._standing: dict[CutNumber, RecoveryPoint] = {}
         self.abandoned: dict[CutNumber, AbandonedCut] = {}
         self._on_published = on_published
         self._on_abandoned = on_abandoned
@@ -47,11 +48,15 @@ class Jury:
         records = from_records(dict(transaction.puts), computation="")
         for point in records.points.values():
             if not _known(point, self.points.get(point.cut)):
-                self.points[point.cut] = point
+                self.points[point.cut] = self._standing[point.cut] = point
                 published = self._read(point)
                 for oracle in self.oracles:
                     self.violations.extend(oracle.published(published, self.case))
                 self._on_published(point)
+        for number in [number for number in self._standing if key_of_point(number) in transaction.deletes]:
+            point = self._standing.pop(number)
+            for oracle in self.oracles:
+                self.violations.extend(oracle.forgotten(point, self.case))
         for cut in records.abandoned.values():
             if cut.cut not in self.abandoned:
                 self.abandoned[cut.cut] = cut
@@ -68,6 +73,20 @@ class Jury:
         """No fault lasts, and none will come."""
         for oracle in self.oracles:
             self.violations.extend(oracle.healed(self.case))
+
+    def settled(self) -> bool:
+        """Whether nothing is owed any more that is still to come."""
+        return all(oracle.settled(self.case) for oracle in self.oracles)
+
+    def collects(self) -> None:
+        """All has healed, and somebody is about to ask for a collection."""
+        for oracle in self.oracles:
+            oracle.collects(self.case)
+
+    def collected(self) -> None:
+        """That collection is done."""
+        for oracle in self.oracles:
+            self.violations.extend(oracle.collected(self.case))
 
     def ended(self, *, quiet: bool = False) -> tuple[Violation, ...]:
         """The run is over: everything that was ever said of it."""
@@ -93,6 +112,8 @@ def case_of(cluster: Cluster, chronicle: Chronicle, watch: Watch) -> Case:
         ledger=cluster.registry.ledger,
         clock=lambda: simulation.agenda.now,
         phases=watch.phases,
+        keep=cluster.settings.keep,
+        replica=cluster.inspect_replica if cluster.settings.replica is not None else None,
     )
 
 
@@ -100,4 +121,6 @@ def _known(point: RecoveryPoint, former: RecoveryPoint | None) -> bool:
     """Whether it is the recovery point that it was, whatever was found out about it since."""
     if former is None:
         return False
-    return point == msgspec.structs.replace(former, damaged=point.damaged, request=point.request)
+    return point == msgspec.structs.replace(
+        former, damaged=point.damaged, request=point.request, ancestor=point.ancestor
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from cutpoint.protocol.ledger import AbandonedCut
+from cutpoint.protocol.ledger import AbandonedCut, RecoveryPoint
 from cutpoint_simulations.oracles.case import Case, Published
 from cutpoint_simulations.oracles.violation import Violation
 
@@ -25,6 +25,21 @@ class Oracle:
 
     def abandoned(self, cut: AbandonedCut, case: Case) -> Violations:
         """The registry has a cut that ended without one."""
+        return ()
+
+    def forgotten(self, point: RecoveryPoint, case: Case) -> Violations:
+        """The registry has forgotten a recovery point that retention keeps no longer."""
+        return ()
+
+    def settled(self, case: Case) -> bool:
+        """Whether nothing is owed any more that is still to come; asked once all has healed."""
+        return True
+
+    def collects(self, case: Case) -> None:
+        """All has healed, and somebody is about to ask for a collection."""
+
+    def collected(self, case: Case) -> Violations:
+        """That collection is done."""
         return ()
 
     def struck(self, case: Case) -> Violations:

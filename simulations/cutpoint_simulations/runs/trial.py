@@ -12,7 +12,7 @@ from types import TracebackType
 
 from cutpoint.errors import CutpointError
 from cutpoint_simulations.chronicle import Chronicle, Tracing, Watch
-from cutpoint_simulations.cluster import Cluster, settings
+from cutpoint_simulations.cluster import REPLICA, Cluster, settings
 from cutpoint_simulations.cluster.application import declare_services
 from cutpoint_simulations.faults import Fault, Injection, Plan
 from cutpoint_simulations.loop import Host, Simulation
@@ -22,11 +22,14 @@ from cutpoint_simulations.runs.attendant import Attendant
 from cutpoint_simulations.runs.faultless import Listening, of_unhandled
 from cutpoint_simulations.runs.invariants import Invariants
 from cutpoint_simulations.runs.outcome import Counts
-from cutpoint_simulations.runs.scenario import Scenario, interval, weather
+from cutpoint_simulations.runs.scenario import Scenario, interval, keep, replicated, weather
 from cutpoint_simulations.trace import Trace
 
 CUT_SECONDS = 20.0
 """How long the last cut may take, when nothing is wrong any more."""
+
+COLLECTION_SECONDS = 60.0
+"""How long the last collection may take."""
 
 
 class Trial:
@@ -53,8 +56,14 @@ class Trial:
     def _declared(self) -> Cluster:
         scenario = self.scenario
         self.simulation.network.weather = scenario.weather or weather(random.Random(f"{self.seed}/weather"))
+        chance = random.Random(f"{self.seed}/upkeep")
+        kept, has_replica = keep(chance), replicated(chance)
+        if scenario.replicated is not None:
+            has_replica = scenario.replicated
         coordinator = settings(
-            interval_seconds=scenario.interval_seconds or interval(random.Random(f"{self.seed}/interval"))
+            interval_seconds=scenario.interval_seconds or interval(random.Random(f"{self.seed}/interval")),
+            keep=kept if scenario.keep is None else scenario.keep,
+            replica=REPLICA if has_replica else None,
         )
         cluster = Cluster(
             self.simulation, coordinator=coordinator, coordinators=scenario.coordinators, pace=scenario.pace
@@ -149,6 +158,7 @@ class Trial:
         with self._complaining():
             if self._recovered():
                 self._last_cut()
+                self._last_collection()
             if not self.wrong:
                 self.jury.ended(quiet=quiet)
 
@@ -160,7 +170,7 @@ class Trial:
         """
         until = self.healed_at + self.scenario.progress_seconds
         while not self.let_pass(self.scenario.quiet_seconds):
-            settled = self._recovered() and not (quiet and under_way(self.jury.case))
+            settled = self._recovered() and self.jury.settled() and not (quiet and under_way(self.jury.case))
             if settled or self.simulation.agenda.now >= until:
                 return False
         return True
@@ -187,6 +197,12 @@ class Trial:
         answer = self.cluster.ask(lambda client: client.cut(timeout_seconds=CUT_SECONDS), seconds=2 * CUT_SECONDS)
         if answer.state != "published":
             self._complain("progress", f"the last cut, {answer.cut}, is {answer.state}: {answer.reason}")
+
+    def _last_collection(self) -> None:
+        if self.cluster.settings.keep and not self.wrong:
+            self.jury.collects()
+            self.cluster.ask(lambda client: client.collect(by="the operator"), seconds=COLLECTION_SECONDS)
+            self.jury.collected()
 
     # ------------------------------------------------------------------------------------------------ what is noticed
 
