@@ -38,7 +38,8 @@ class Scenario:
 
     ``seconds``: the safety phase, in which faults begin. Then all is healed, and within ``progress_seconds`` a new
     recovery point has to come and everybody has to run. At last services that can be made quiet are, for
-    ``quiet_seconds`` or until nothing is under way, which has to be within ``progress_seconds`` too. ``kinds``: the faults that are drawn; None: all, ``()``: none. ``pace``: see `Cluster`.
+    ``quiet_seconds`` or until nothing is under way, which has to be within ``progress_seconds`` too. ``kinds``: the
+    faults that are drawn; None: all, ``()``: none. ``pace``: see `Cluster`.
     ``interval_seconds`` (from one cut to the next), ``weather``, ``shuffled`` and ``preempted`` (see `Simulation`):
     None: the seed says. ``keep``: which recovery points the coordinator keeps, as an operator writes it, empty for all
     of them; ``replicated``: whether it keeps a replica in step; None: the seed says.
