@@ -32,13 +32,14 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=PIPED_WIDTH)
-    table = Table(title=title, box=box.SIMPLE, title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(box=box.SIMPLE, pad_edge=False)
     for column in columns:
         right = column.endswith("#")
         table.add_column(column.removesuffix("#"), justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     with console.capture() as capture:
+        console.print(Text(title, style="bold"), soft_wrap=True)  # whatever the table's width
         console.print(table)
     click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
