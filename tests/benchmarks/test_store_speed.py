@@ -32,6 +32,7 @@ from cutpoint.store import DirectoryBackend, Manifest, manifest_part, publish_ma
 from cutpoint.store.reader import open_part
 from cutpoint.store.verification import Verifier
 from cutpoint.store.writer import PartWriter
+from tests.benchmarks.accounts import accounts
 from tests.benchmarks.conftest import RecordRatio
 
 if sys.version_info >= (3, 14):
@@ -49,20 +50,6 @@ FORMAT = format_named("msgpack")
 
 Content = dict[str, dict[str, Any]]
 Encode = Callable[[list[list[Any]]], bytes]
-
-
-def accounts() -> Content:
-    """What a service keeps: about 100 bytes an entry."""
-    chance = random.Random(1)
-    return {
-        f"account-{chance.getrandbits(48):015d}": {
-            "owner": f"{chance.getrandbits(64):016x}",
-            "balance": chance.randrange(10**9),
-            "opened": 1.6e9 + chance.random() * 1e8,
-            "tags": ["checked", chance.choice(["red", "green", "blue"])],
-        }
-        for _ in range(ENTRIES)
-    }
 
 
 # ---------------------------------------------------------------------------------------------------- Cutpoint's own
@@ -223,7 +210,7 @@ def ratio(by_hand: Callable[[int], object], ours: Callable[[int], object]) -> tu
 
 @pytest.mark.timeout(600)
 def test_writing_a_table_against_a_loop_by_hand(tmp_path: Path, record_ratio: RecordRatio) -> None:
-    content = accounts()
+    content = dict(accounts(ENTRIES))
     table: Table[str, Any] = Table()
     table.replace(dict(content))
     for name, encode in (("write_ratio", exactly), ("write_ratio_bare_encoder", msgspec.msgpack.Encoder().encode)):
@@ -236,7 +223,7 @@ def test_writing_a_table_against_a_loop_by_hand(tmp_path: Path, record_ratio: Re
 
 @pytest.mark.timeout(600)
 def test_restoring_a_table_against_a_loop_by_hand(tmp_path: Path, record_ratio: RecordRatio) -> None:
-    content = accounts()
+    content = dict(accounts(ENTRIES))
     table: Table[str, Any] = Table()
     table.replace(dict(content))
     files = write_by_hand(content, tmp_path / "hand", exactly)
