@@ -50,6 +50,8 @@ class Found:
             interval_seconds=self.interval_seconds,
             shuffled=self.shuffled,
             preempted=0.0,
+            keep="",
+            replicated=False,
         )
 
 
