@@ -34,7 +34,8 @@ def coordinator(folder: Path) -> Iterator[str]:
 def _url(child: PythonChild) -> str:
     deadline = time.monotonic() + START_SECONDS
     while not (found := re.search(r"listening on (\S+),", child.log.read_text())):
-        assert child.alive() and time.monotonic() < deadline, child.log.read_text()
+        assert child.alive(), child.log.read_text()
+        assert time.monotonic() < deadline, child.log.read_text()
         time.sleep(0.05)
     return found[1]
 
