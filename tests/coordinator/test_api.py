@@ -52,6 +52,16 @@ from tests.coordinator.test_cuts import Ask
         ("POST", "/v1/recoveries", b'{"cut": 99999999999999999999999}', 400, "bad_number"),
         ("POST", "/v1/recoveries", b'{"cut": 0}', 409, "refused"),
         ("GET", "/v1/agents", None, 400, "bad_request"),
+        ("POST", "/v1/points/1/marks", b'{"event": "pin"}', 404, "unknown_point"),
+        ("POST", "/v1/points/0/marks", b'{"event": "pin"}', 400, "bad_number"),
+        ("POST", "/v1/points/1/marks", None, 400, "bad_body"),
+        ("POST", "/v1/points/1/marks", b'{"event": "drop"}', 400, "bad_body"),
+        ("GET", "/v1/points/1/marks", None, 405, "unknown_method"),
+        ("POST", "/v1/collections", None, 409, "no_policy"),
+        ("POST", "/v1/collections", b'{"keep": "first 3"}', 400, "refused"),
+        ("POST", "/v1/collections", b'{"keep": "last 3", "per_second": 0}', 400, "bad_body"),
+        ("POST", "/v1/collections", b'{"keep": "last 3", "by": "a\u0000b"}', 400, "bad_body"),
+        ("DELETE", "/v1/collections", None, 405, "unknown_method"),
     ],
 )
 async def test_every_fault_has_one_shape_a_code_and_a_remedy(
