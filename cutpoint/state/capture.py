@@ -123,7 +123,12 @@ class TableCapture:
             keys = list(islice(changed, entries - len(first)))
             if not first and not keys:
                 return
-            yield Batch(first, keys, list(map(self._value, keys)))
+            yield Batch(first, keys, self._values(keys))
+
+    def _values(self, keys: list[Any]) -> list[Any]:
+        if self.spared:
+            return list(map(self._value, keys))
+        return list(map(self._lookup if self.frozen is None else self.frozen.__getitem__, keys))
 
     def _value(self, key: Any) -> Any:
         value = self.spared.get(key, ABSENT)

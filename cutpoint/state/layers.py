@@ -31,6 +31,10 @@ class Layer:
 
 def gone_keys(layers: Sequence[Layer]) -> Iterator[Any]:
     """The keys to remove first: those that were there when the first of ``layers`` began and were removed in any."""
+    return iter(layers[0].gone) if len(layers) == 1 else _gone_keys(layers)
+
+
+def _gone_keys(layers: Sequence[Layer]) -> Iterator[Any]:
     for index, layer in enumerate(layers):
         for key in layer.gone:
             if _was_there(layers[:index], key):
@@ -49,6 +53,10 @@ def _was_there(earlier: Sequence[Layer], key: Any) -> bool:
 
 def changed_keys(layers: Sequence[Layer]) -> Iterator[Any]:
     """The keys to set then, new ones in the order in which they were put in. All are there when the last layer ends."""
+    return iter(layers[0].changed) if len(layers) == 1 else _changed_keys(layers)
+
+
+def _changed_keys(layers: Sequence[Layer]) -> Iterator[Any]:
     for index, layer in enumerate(layers):
         later = layers[index + 1 :]
         earlier = layers[:index]
