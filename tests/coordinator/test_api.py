@@ -60,7 +60,7 @@ from tests.coordinator.test_cuts import Ask
         ("POST", "/v1/collections", None, 409, "no_policy"),
         ("POST", "/v1/collections", b'{"keep": "first 3"}', 400, "refused"),
         ("POST", "/v1/collections", b'{"keep": "last 3", "per_second": 0}', 400, "bad_body"),
-        ("POST", "/v1/collections", b'{"keep": "last 3", "by": "a\u0000b"}', 400, "bad_body"),
+        ("POST", "/v1/collections", b'{"keep": "last 3", "by": "a\\u0000b"}', 400, "bad_body"),
         ("DELETE", "/v1/collections", None, 405, "unknown_method"),
     ],
 )

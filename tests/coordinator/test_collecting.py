@@ -12,6 +12,7 @@ import pytest
 from cutpoint.errors import CutpointError, StoreUnavailable
 from cutpoint.names import CutNumber
 from cutpoint.store import Backend, DirectoryBackend, list_manifests, open_backend, publish_manifest, read_manifest
+from cutpoint.store.caching import CachingBackend
 from cutpoint.store.marks import read_marks
 from cutpoint_coordinator.client import CoordinatorClient
 from cutpoint_coordinator.patience import Patience
@@ -212,6 +213,23 @@ async def test_a_manifest_whose_write_was_not_answered_is_published_once_the_sto
     assert list_manifests(backend) == (1, 2)
     assert [point.cut for point in (await client.points()).points] == [1, 2]
     assert "store unreachable" in [notice.kind for notice in (await client.topology()).notices]
+
+
+async def test_what_was_just_written_is_read_back_from_the_store_not_from_a_cache(
+    serve: Serve, agents: Agents, ask: Ask, store: Path, tmp_path: Path
+) -> None:
+    cached = CachingBackend(DirectoryBackend(store), tmp_path / "cache")
+    service = await serve(backend=cached)
+    client, ledger = await ask(service.url), await agents("ledger", service.url)
+
+    def damaged_once_it_is_cached(data: bytes) -> bytes:
+        assert [cached.read(name) for name in cached.list("packs/")] == [data]
+        return data[:-1] + bytes([data[-1] ^ 1])
+
+    ledger.alter = damaged_once_it_is_cached
+    answer = await client.cut()
+    assert answer.state == "abandoned"
+    assert "bytes are not those that were written" in answer.reason
 
 
 async def test_a_collection_that_fails_is_told_and_tried_again(

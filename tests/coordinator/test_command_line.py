@@ -22,9 +22,7 @@ from tests.coordinator.conftest import Agents
 from tests.coordinator.scripted import Scripted
 from tests.docs.documented import environment
 
-READY = re.compile(
-    r"coordinator: leading, listening on (http://127\.0\.0\.1:\d+), registry (\S+), store (\S+)\n"
-)
+READY = re.compile(r"coordinator: leading, listening on (http://127\.0\.0\.1:\d+), registry (\S+), store (\S+)\n")
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 
