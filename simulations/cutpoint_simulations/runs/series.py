@@ -15,6 +15,7 @@ from cutpoint_simulations.cluster.freshness import fresh_application
 from cutpoint_simulations.cores import on_cores
 from cutpoint_simulations.loop.substitution import SUBSTITUTED
 from cutpoint_simulations.loop.watchdog import watched
+from cutpoint_simulations.runs.memory import give_back
 from cutpoint_simulations.runs.outcome import Outcome
 from cutpoint_simulations.runs.run import run
 from cutpoint_simulations.runs.scenario import SAFETY_SECONDS, Scenario
@@ -90,8 +91,10 @@ def run_seeds(wanted: Wanted, seeds: Sequence[int]) -> Iterator[Outcome]:
     """Run these seeds one after another, in this process. Raises `CutpointError` if the app cannot be declared."""
     scenario = wanted.scenario()
     with SUBSTITUTED, watched():
-        for seed in seeds:
+        for number, seed in enumerate(seeds, 1):
             yield run(seed, scenario)
+            if number % CHUNK == 0:
+                give_back()
 
 
 def run_on_cores(wanted: Wanted, seeds: Sequence[int], *, jobs: int) -> Iterator[Outcome]:
