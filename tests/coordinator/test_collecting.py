@@ -55,12 +55,12 @@ async def test_what_the_policy_does_not_keep_goes_after_cuts_by_itself(
     await until(lambda: list_manifests(backend) == (1, 13, 14))
     assert points_of(service) == [1, 13, 14]
     await until(lambda: not any(int(name.split("/")[1]) in range(1, 5) for name in backend.list("packs/")))
+    await until(lambda: any(notice.kind == "store collected" for notice in service.notices.latest()))
     topology = await client.topology()
     assert topology.collection is not None
     assert topology.collection.policy == "last 2, label release*"
     assert topology.collection.last is not None
     assert topology.collection.last.failed == ""
-    assert "store collected" in [notice.kind for notice in topology.notices]
     assert (await client.verify()).sound
 
 
