@@ -22,6 +22,7 @@ from cutpoint_simulations.faults import KINDS, Fault, Places, Plan, find_kinds
 from cutpoint_simulations.faults.fault import Kind
 from cutpoint_simulations.kit.traffic import Send, Traffic, Workload
 from cutpoint_simulations.loop import Weather
+from cutpoint_simulations.loop.simulation import TURN_SECONDS
 from cutpoint_simulations.runs import Scenario, Trial
 from cutpoint_simulations.runs.scenario import SAFETY_SECONDS
 from cutpoint_simulations.world.topology import Edge, Topology
@@ -127,6 +128,7 @@ def schedules(
         weather=draw(weathers()),
         shuffled=draw(st.booleans()),
         preempted=draw(st.sampled_from([0.0, 0.1])),
+        turn_seconds=draw(st.sampled_from([TURN_SECONDS, 0.001])),
         keep=draw(st.sampled_from(["", "last 2"])),
         replicated=draw(st.booleans()),
     )

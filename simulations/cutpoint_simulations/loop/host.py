@@ -31,9 +31,6 @@ Main = Callable[[], Coroutine[Any, Any, Any]]
 READINGS_MAX = 1_000_000
 """How often a clock may be read in one turn."""
 
-TURN_SECONDS = 20e-6
-"""The least that a turn of an event loop takes; the most is thrice that."""
-
 _SIGINT = int(signals.SIGINT)
 _SERVICES = {"http": 80, "https": 443}
 INTERRUPTED = 130
@@ -288,7 +285,7 @@ class Host:
                 except SystemExit as end:
                     self.exits(end)
                     count = 0
-                self._busy_until = agenda.now + TURN_SECONDS * (1 + 2 * chance())
+                self._busy_until = agenda.now + simulation.turn_seconds * (1 + 2 * chance())
                 if clock.slept_seconds:
                     self._busy_until += clock.slept_seconds
                     clock.slept_seconds = 0.0

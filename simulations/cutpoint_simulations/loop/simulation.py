@@ -39,6 +39,9 @@ from cutpoint_simulations.refusal import NotSimulated
 
 FIRST_PID = 100
 
+TURN_SECONDS = 20e-6
+"""How fast a machine is on which little runs."""
+
 SHARES = (0.0, 0.02, 0.2)
 """How often threads are preempted: never in some runs, often in others."""
 
@@ -65,15 +68,23 @@ class Simulation:
     """``seed`` decides everything. ``epoch``: the wall clock at the beginning, seconds since 1970.
 
     ``shuffled``: whether tasks that are ready at the same moment run in an order of chance; ``preempted``: how often a
-    thread loses its turn when it asks for its disk, from 0 to 1; None: the seed says.
+    thread loses its turn when it asks for its disk, from 0 to 1; None: the seed says. ``turn_seconds``: the least that
+    a turn of an event loop takes; the most is thrice that.
     ``heard`` is told of each start and end of a host, for a trace.
     """
 
     def __init__(
-        self, seed: int, *, epoch: float = EPOCH, shuffled: bool | None = None, preempted: float | None = None
+        self,
+        seed: int,
+        *,
+        epoch: float = EPOCH,
+        shuffled: bool | None = None,
+        preempted: float | None = None,
+        turn_seconds: float = TURN_SECONDS,
     ) -> None:
         self.seed = seed
         self.epoch = epoch
+        self.turn_seconds = turn_seconds
         self.agenda = Agenda()
         self.chance = random.Random(f"{seed}")
         self.shuffled = self.chance.random() < 0.5 if shuffled is None else shuffled

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from cutpoint_simulations import bank
 from cutpoint_simulations.cluster import Declare
 from cutpoint_simulations.loop import Weather
+from cutpoint_simulations.loop.simulation import TURN_SECONDS
 from cutpoint_simulations.oracles import (
     Capture,
     Consistency,
@@ -40,9 +41,9 @@ class Scenario:
     recovery point has to come and everybody has to run. At last services that can be made quiet are, for
     ``quiet_seconds`` or until nothing is under way, which has to be within ``progress_seconds`` too. ``kinds``: the
     faults that are drawn; None: all, ``()``: none. ``pace``: see `Cluster`.
-    ``interval_seconds`` (from one cut to the next), ``weather``, ``shuffled`` and ``preempted`` (see `Simulation`):
-    None: the seed says. ``keep``: which recovery points the coordinator keeps, as an operator writes it, empty for all
-    of them; ``replicated``: whether it keeps a replica in step; None: the seed says.
+    ``interval_seconds`` (from one cut to the next), ``weather``, ``shuffled``, ``preempted`` and ``turn_seconds`` (see
+    `Simulation`): None: the seed says. ``keep``: which recovery points the coordinator keeps, as an operator writes it,
+    empty for all of them; ``replicated``: whether it keeps a replica in step; None: the seed says.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Scenario:
     weather: Weather | None = None
     shuffled: bool | None = None
     preempted: float | None = None
+    turn_seconds: float | None = None
     keep: str | None = None
     replicated: bool | None = None
     oracles: Callable[[], tuple[Oracle, ...]] = dataclasses.field(default=oracles, repr=False)
@@ -73,6 +75,11 @@ def weather(chance: random.Random) -> Weather:
 def interval(chance: random.Random) -> float:
     """In some runs there is hardly a moment without a cut."""
     return chance.choice((0.1, 0.25, 0.5))
+
+
+def turn(chance: random.Random) -> float:
+    """Some machines are so slow that a table is written during several cuts."""
+    return chance.choice((TURN_SECONDS, TURN_SECONDS, 0.0003, 0.002))
 
 
 def keep(chance: random.Random) -> str:

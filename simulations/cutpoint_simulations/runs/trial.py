@@ -22,7 +22,7 @@ from cutpoint_simulations.runs.attendant import Attendant
 from cutpoint_simulations.runs.faultless import Listening, of_unhandled
 from cutpoint_simulations.runs.invariants import Invariants
 from cutpoint_simulations.runs.outcome import Counts
-from cutpoint_simulations.runs.scenario import Scenario, interval, keep, replicated, weather
+from cutpoint_simulations.runs.scenario import Scenario, interval, keep, replicated, turn, weather
 from cutpoint_simulations.trace import Trace
 
 CUT_SECONDS = 20.0
@@ -43,7 +43,12 @@ class Trial:
         self.scenario = scenario
         self._contexts = contextlib.ExitStack()
         self.simulation = self._contexts.enter_context(
-            Simulation(seed, shuffled=scenario.shuffled, preempted=scenario.preempted)
+            Simulation(
+                seed,
+                shuffled=scenario.shuffled,
+                preempted=scenario.preempted,
+                turn_seconds=scenario.turn_seconds or turn(random.Random(f"{seed}/turn")),
+            )
         )
         try:
             self.cluster = self._declared()

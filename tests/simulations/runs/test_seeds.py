@@ -15,6 +15,7 @@ from cutpoint_simulations import bank
 from cutpoint_simulations.bank import Habits
 from cutpoint_simulations.faults import Fault, Plan
 from cutpoint_simulations.loop import Weather
+from cutpoint_simulations.loop.simulation import TURN_SECONDS
 from cutpoint_simulations.runs import Scenario, run
 from tests.simulations.runs import bugs_back
 
@@ -50,6 +51,7 @@ class Found:
             interval_seconds=self.interval_seconds,
             shuffled=self.shuffled,
             preempted=0.0,
+            turn_seconds=TURN_SECONDS,
             keep="",
             replicated=False,
         )
