@@ -38,6 +38,9 @@ from cutpoint_agents.slices import Pace, encoded, in_slices
 REST = 4.0
 """After each slice of a merge, so many times its length belongs to everything else."""
 
+LATE_MAX = 3
+"""After so many merges in a row that came too late, the next cut writes the table anew."""
+
 Content = tuple[tuple[bytes, ...], ...]
 """What some runs hold: the names of their chunks, run by run."""
 
@@ -71,6 +74,12 @@ def with_merged(
     return everything
 
 
+def has_come(merged: Merged, stored: StoredState) -> bool:
+    """Whether ``merged`` took the place of what it replaces in ``stored``, which was written after it was there."""
+    content, length = content_of(stored.runs), len(merged.replaced)
+    return merged.replaced not in (content[first : first + length] for first in range(len(content) - length + 1))
+
+
 def rewritten(part: KnownPart, tiers: Tiers) -> tuple[str, ...]:
     """The tables that the next cut, or a merge after it, writes anew: all of them must be captured."""
     tables = [state for state in part.head.states if state.kind == "table"]
@@ -82,7 +91,10 @@ def _whole(merge: Merge | None) -> bool:
 
 
 class Merger:
-    """Merges for one process, one at a time. ``busy``: whether a cut is being written, which goes first."""
+    """Merges for one process, one at a time. ``busy``: whether a cut is being written, which goes first.
+
+    A merge that comes too late to be named was for nothing; the next one of that table has less rest.
+    """
 
     def __init__(
         self,
@@ -94,6 +106,7 @@ class Merger:
         settings: Settings,
     ) -> None:
         self.merged: dict[str, Merged] = {}
+        self._late: dict[str, int] = {}
         self._spawn = spawn
         self._busy = busy
         self._failed = failed
@@ -104,8 +117,14 @@ class Merger:
     def forget(self) -> None:
         """What was merged belongs to a state that is no longer the present one."""
         self.merged.clear()
+        self._late.clear()
         if self._task is not None:
             self._task.cancel()
+
+    @property
+    def hopeless(self) -> frozenset[str]:
+        """The tables that had better be written anew by a cut."""
+        return frozenset(name for name, late in self._late.items() if late >= LATE_MAX)
 
     def consider(
         self,
@@ -120,6 +139,8 @@ class Merger:
         stored = {state.name: state for state in part.head.states}
         for table in tables:
             state = stored.get(table.name)
+            if state is not None:
+                self._look_back(state, part.head.cut)
             merge = merge_due(state.runs, tiers) if state is not None and not anew(state.runs, tiers) else None
             if _whole(merge) and table.capture.frozen is None:
                 merge = None  # the next cut captures all of it
@@ -130,6 +151,16 @@ class Merger:
                 table.capture.release()
         for table, state, merge in due:
             self._task = self._spawn(self._merge(part, table, state, merge, read, writer))
+
+    def _look_back(self, state: StoredState, cut: CutNumber) -> None:
+        """What became of the last merge of this table, in ``cut``, which is a recovery point now."""
+        merged = self.merged.get(state.name)
+        if len(state.runs) == 1 or (merged is not None and has_come(merged, state)):
+            self._late.pop(state.name, None)
+            self.merged.pop(state.name, None)
+        elif merged is not None and cut >= merged.cut + ERA_SPAN:
+            self._late[state.name] = self._late.get(state.name, 0) + 1
+            del self.merged[state.name]
 
     async def _merge(
         self,
@@ -156,19 +187,24 @@ class Merger:
         self.merged[table.name] = Merged(replaced=content_of(runs), run=run, cut=part.head.cut)
 
     async def _write_all(self, writer: RunWriter, table: CapturedTable) -> LooseRun:
-        pace = self._pace(REST)
+        pace = self._pace_of(table)
         return await self._write(writer, table, table.capture.full(pace.batch), "base", pace)
+
+    def _pace_of(self, table: CapturedTable) -> Pace:
+        return self._pace(REST / 4 ** self._late.get(table.name, 0))
 
     async def _write_changes(
         self, writer: RunWriter, table: CapturedTable, runs: Sequence[Run], reader: PartReader
     ) -> LooseRun:
         """Read the delta runs back, put them together, and write them as one."""
         changes, where = Changes(), f"state {table.name!r}"
-        pace = self._pace(REST)
-        for run in runs:
-            chunks = await asyncio.to_thread(_all_chunks, reader, run)
+        pace = self._pace_of(table)
+        for one in runs:
+            chunks = await asyncio.to_thread(_all_chunks, reader, one)
             await in_slices(map(changes.add, decode_batches(table.encoding, chunks, where)), pace)
-        return await self._write(writer, table, changes.batches(pace.batch), "delta", pace)
+        run = await self._write(writer, table, changes.batches(pace.batch), "delta", pace)
+        await in_slices(iter(partial(changes.empty, pace.batch), 0), pace)
+        return run
 
     async def _write(
         self, writer: RunWriter, table: CapturedTable, batches: Iterable[Batch], kind: RunKind, pace: Pace

@@ -115,7 +115,8 @@ class Parts:
         """
         known = self._base if self._base is not None and self._base.head.cut == base else None
         try:
-            full = self._states.names if known is None else rewritten(known, self._settings.tiers)
+            hopeless = self._merger.hopeless
+            full = self._states.names if known is None else (*rewritten(known, self._settings.tiers), *hopeless)
             recorded = self._states.record(full=full)
         except CutpointError as error:
             self._done(PersistFailed(cut=cut, reason=str(error)))
@@ -125,6 +126,7 @@ class Parts:
             recorded=recorded,
             base=known,
             merged=self._merger.merged,
+            hopeless=hopeless,
             pace=self._pace(0.0),
             changes=lambda: self._states.changed,
             settings=self._settings,

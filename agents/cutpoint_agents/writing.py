@@ -8,7 +8,7 @@ this is what the cut builds on; everything else in full.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from cutpoint.errors import CutpointError
@@ -18,13 +18,17 @@ from cutpoint.protocol.messages import PartSummary
 from cutpoint.state import CapturedState, CapturedTable, Recorded
 from cutpoint.store import KnownPart, PartWriter, RunKind, StoredState, anew
 from cutpoint_agents.feed import Feed
+from cutpoint_agents.lookout import Lookout
 from cutpoint_agents.merging import Merged, with_merged
 from cutpoint_agents.settings import Settings
 from cutpoint_agents.slices import Pace, encoded
 
 
 class Writing:
-    """The part of ``cut``. ``base``: the part that it may build on. ``merged``: runs that were merged meanwhile."""
+    """The part of ``cut``. ``base``: the part that it may build on. ``merged``: runs that were merged meanwhile.
+
+    ``hopeless``: the tables to be written anew. ``changes`` says how many entries changed since the record.
+    """
 
     def __init__(
         self,
@@ -33,6 +37,7 @@ class Writing:
         recorded: Recorded,
         base: KnownPart | None,
         merged: dict[str, Merged],
+        hopeless: Collection[str],
         pace: Pace,
         changes: Callable[[], int],
         settings: Settings,
@@ -41,7 +46,8 @@ class Writing:
         self.recorded = recorded
         self.pace = pace
         self.part: KnownPart | None = None
-        self._states = {} if base is None else {state.name: state for state in base.head.states}
+        states = () if base is None else base.head.states
+        self._states = {state.name: state for state in states if state.name not in hopeless}
         self._base = base
         self._merged = merged
         self._changes = changes
@@ -56,6 +62,10 @@ class Writing:
 
     async def write(self, open_writer: Callable[[], PartWriter], stall: Callable[[], float]) -> PartSummary:
         """Write everything; durable on return. Raises `CutpointError` or `OSError`, and then nothing names it."""
+        with Lookout(self._check_limits):
+            return await self._write(open_writer, stall)
+
+    async def _write(self, open_writer: Callable[[], PartWriter], stall: Callable[[], float]) -> PartSummary:
         writer = await asyncio.to_thread(open_writer)
         try:
             for state in self.recorded.states:
@@ -115,13 +125,13 @@ class Writing:
             if self._feed.full:
                 await self._feed.pass_on()
                 self.pace.go_on()
-            self._check_limits(state)
+            self._check_limits()
         self._feed.put(writer.end_run)
 
-    def _check_limits(self, state: CapturedTable) -> None:
-        if (waiting := self._changes()) > (most := self._settings.cut_changes_max):
+    def _check_limits(self) -> None:
+        if (changed := self._changes()) > (most := self._settings.cut_changes_max):
             raise CutpointError(
-                f"{waiting} entries changed while cut {self.cut} was being written, and {most} are kept "
-                f"apart meanwhile; table {state.name!r} was at {self._feed.bytes} bytes; the service goes on and "
-                "nothing is lost; give it a faster store, or raise cut_changes_max"
+                f"{changed} entries changed while cut {self.cut} was being written, and {most} are kept apart "
+                f"meanwhile; {self._feed.bytes} bytes of it had been encoded; the service goes on and nothing is lost; "
+                "give it a faster store, or raise cut_changes_max"
             )

@@ -32,3 +32,11 @@ class Changes:
         pairs = iter(self._set.items())
         while found := list(islice(pairs, entries)):
             yield Batch([], [key for key, _ in found], [value for _, value in found])
+
+    def empty(self, entries: int) -> int:
+        """Let go of ``entries`` at most; how many it were. To drop millions in one step takes long."""
+        some = self._gone or self._set
+        dropped = min(entries, len(some))
+        for _ in range(dropped):
+            some.popitem()
+        return dropped
