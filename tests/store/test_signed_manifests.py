@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cutpoint.errors import ConfigurationError, Damaged, NotAuthentic, ObjectExists
 from cutpoint.names import CutNumber, Digest, Incarnation, ProcessName
-from cutpoint.protocol.messages import StateSummary
+from cutpoint.protocol.messages import PackRef, StateSummary
 from cutpoint.store.authentic import authentic_manifest, authentic_part
 from cutpoint.store.digests import digest_of
 from cutpoint.store.documents import close_document, open_document
@@ -46,6 +46,7 @@ def manifest(cut: int = 12, computation: str = "shop", data: bytes = b"state") -
         in_flight_messages=0,
         stall_seconds=0.001,
         states=(StateSummary(name="a", kind="table", version=1, format="pickle", bytes=5, digest=digest_of(data)),),
+        packs=(PackRef(era=CutNumber(cut - 1), digest=digest_of(data), bytes=len(data)),),
     )
     return Manifest(
         computation=computation,
