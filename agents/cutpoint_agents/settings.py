@@ -41,8 +41,8 @@ class Settings:
     ``cut_changes_max``: how many changes of tables are kept apart while a cut is being written; a cut that has not
     been written by then is abandoned.
     ``chunk_bytes``: how long the chunks of tables are, about (those of long runs four times that): enough for a thread
-    to be worth its while, little enough to be read back alone; ``pack_bytes``: how long the packs that hold them are, about. ``tiers``: which of a table's
-    runs are worth merging.
+    to be worth its while, little enough to be read back alone; ``pack_bytes``: how long the packs that hold them are,
+    about. ``tiers``: which of a table's runs are worth merging.
     """
 
     window_messages: int = 256
