@@ -188,6 +188,11 @@ class Cluster:
             raise ConfigurationError("this cluster has no replica; nothing was looked at; give its coordinator one")
         return self._look_into(upkeep.MACHINE, upkeep.AT_HOME, look)
 
+    @property
+    def replica_changes(self) -> int:
+        """Grows whenever something on the replica's machine is written, flushed or deleted."""
+        return self.simulation.disk(upkeep.MACHINE).operations if self.archivist is not None else 0
+
     def _look_into(self, machine: str, url: str, look: Callable[[Backend], T]) -> T:
         folder = url.removeprefix(f"file://{PREFIX}")
         with self.simulation.running(self._reader):

@@ -39,8 +39,16 @@ def _disk_fails(code: int) -> Callable[[Fault, Cluster], End]:
     return begin
 
 
-def _at_operation(fault: Fault, cluster: Cluster, happen: Callable[[], None]) -> End | None:
-    """``happen`` just before the disk's operation after ``amount`` others; one such fault at a time for one disk."""
+def _at_operation(
+    fault: Fault,
+    cluster: Cluster,
+    happen: Callable[[], None],
+    counts: Callable[[str, str], bool] = lambda operation, path: True,
+) -> End | None:
+    """``happen`` just before the disk's operation after ``amount`` others; one such fault at a time for one disk.
+
+    ``counts`` says of an operation and its path whether it is one of them.
+    """
     disk = cluster.simulation.disk(fault.target)
     if disk.before_operation is not None:
         return None
@@ -48,7 +56,7 @@ def _at_operation(fault: Fault, cluster: Cluster, happen: Callable[[], None]) ->
 
     def before(operation: str, path: str) -> None:
         nonlocal left
-        left -= 1
+        left -= counts(operation, path)
         if left < 0:
             disk.before_operation = None
             happen()
@@ -67,11 +75,30 @@ def _torn_write(fault: Fault, cluster: Cluster) -> End | None:
 
 
 def _kill_in_write(fault: Fault, cluster: Cluster) -> End | None:
-    def happen() -> None:
-        if current.host is not None:
-            current.host.kill("kill -9 in the middle of writing")
+    return _at_operation(fault, cluster, _kill_current)
 
-    return _at_operation(fault, cluster, happen)
+
+def _kill_at_object(fault: Fault, cluster: Cluster) -> End | None:
+    def counts(operation: str, path: str) -> bool:
+        return operation == "fsync" and f"/{fault.other}" in path
+
+    return _at_operation(fault, cluster, _kill_current, counts)
+
+
+def _kill_current() -> None:
+    if current.host is not None:
+        current.host.kill("kill -9 in the middle of writing")
+
+
+def _draw_object(chance: random.Random, places: Places) -> Fault:
+    folder, most = chance.choice((("manifests", 4), ("packs", 40), ("marks", 4)))
+    return Fault(
+        kind="kill-at-object",
+        target=chance.choice(places.machines),
+        other=folder,
+        seconds=short_time(chance) + 0.5,
+        amount=chance.randrange(most),
+    )
 
 
 def _on(cluster: Cluster, machine: str) -> list[Host]:
@@ -110,6 +137,14 @@ KINDS = (
         words="kill -9 of who asks for operation {amount:g} of the disk of {target}, if it comes within {seconds:g} s",
         draw=_drawn("kill-in-write", operations=OPERATIONS_MOST),
         begin=_kill_in_write,
+        share=2.0,
+    ),
+    Kind(
+        name="kill-at-object",
+        about="kill -9 of whoever has made an object's name, before that is durable and anybody is told",
+        words="kill -9 of who makes the name after {amount:g} others in {other} of {target}, if within {seconds:g} s",
+        draw=_draw_object,
+        begin=_kill_at_object,
         share=2.0,
     ),
     Kind(

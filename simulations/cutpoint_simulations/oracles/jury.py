@@ -74,6 +74,11 @@ class Jury:
         for oracle in self.oracles:
             self.violations.extend(oracle.healed(self.case))
 
+    def copied(self) -> None:
+        """Something in the replica has changed."""
+        for oracle in self.oracles:
+            self.violations.extend(oracle.copied(self.case))
+
     def settled(self) -> bool:
         """Whether nothing is owed any more that is still to come."""
         return all(oracle.settled(self.case) for oracle in self.oracles)

@@ -31,6 +31,10 @@ class Oracle:
         """The registry has forgotten a recovery point that retention keeps no longer."""
         return ()
 
+    def copied(self, case: Case) -> Violations:
+        """Something in the replica has changed."""
+        return ()
+
     def settled(self, case: Case) -> bool:
         """Whether nothing is owed any more that is still to come; asked once all has healed."""
         return True

@@ -1,8 +1,8 @@
 """Claim: whatever is in the replica is whole at every moment, and what was published comes to be there.
 
-Every recovery point of the replica is verified in full when it has come, after every fault that may have cost
-something, and at the end, and is the very one that its source has. When all has healed, what was published before is in
-the replica, unless the source itself has dropped it.
+Every recovery point of the replica is verified in full in the moment in which it has come, after every fault that may
+have cost something, and at the end, and is the very one that its source has. When all has healed, what was published
+before is in the replica, unless the source itself has dropped it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,16 @@ class Replication(Oracle):
         self._verified: dict[CutNumber, None] = {}
         self._wrong: dict[CutNumber, None] = {}
         self._owed: tuple[CutNumber, ...] = ()
+        self._last: tuple[CutNumber, ...] = ()
 
     def published(self, point: Published, case: Case) -> Violations:
-        """What has come since is whole."""
+        """Everything is there."""
+        return self._look(case, everything=False)
+
+    def copied(self, case: Case) -> Violations:
+        """What has come is whole."""
+        if case.replica is None or case.replica(list_manifests)[-1:] == self._last:
+            return ()
         return self._look(case, everything=False)
 
     def struck(self, case: Case) -> Violations:
@@ -62,7 +69,9 @@ class Replication(Oracle):
     def _look(self, case: Case, *, everything: bool) -> Violations:
         if case.replica is None:
             return ()
-        cuts = [cut for cut in case.replica(list_manifests) if cut not in self._wrong]
+        there = case.replica(list_manifests)
+        self._last = there[-1:]
+        cuts = [cut for cut in there if cut not in self._wrong]
         new = [cut for cut in cuts if everything or cut not in self._verified]
         verified = case.replica(lambda replica: _verified(replica, cuts, new))
         found = []

@@ -99,6 +99,7 @@ class Trial:
         self.attendant = Attendant(self.cluster, lambda: not self._all_run())
         self.healed_at = self.recovered_at = 0.0
         self._struck = False
+        self._replica_changes = 0
 
     def _tracing(self) -> Tracing:
         cluster = self.cluster
@@ -134,7 +135,14 @@ class Trial:
         with self._complaining():
             if not self.wrong:
                 until = self.simulation.agenda.now + seconds
-                self.simulation.run(until=until, stop=lambda: self.wrong or done())
+                self.simulation.run(until=until, stop=lambda: self._watches() or done())
+        return self.wrong
+
+    def _watches(self) -> bool:
+        """Asked after whatever has happened: whether something is wrong."""
+        if (changes := self.cluster.replica_changes) != self._replica_changes:
+            self._replica_changes = changes
+            self.jury.copied()
         return self.wrong
 
     def strike(self, fault: Fault) -> None:
