@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from cutpoint.state import Batch
 from cutpoint_agents.chunks import Buffers, Chunk
 
-SLICE_SECONDS = 0.0005
+SLICE_SECONDS = 0.0004
 """How long a slice may hold the event loop."""
 
 MANY_CHUNKS = 64
