@@ -76,6 +76,7 @@ class HostLoop(RefusingLoop):
         self._tasks: list[weakref.ref[asyncio.Task[Any]]] = []
         self._over = False
         self._buried: list[asyncio.Task[Any]] = []
+        self._left: list[asyncio.Handle] = []
         self._prune_at = _PRUNE_AT
         self._names = 0
         super().__init__(host, selector)
@@ -269,6 +270,7 @@ class HostLoop(RefusingLoop):
         """Its life is over: nothing runs any more, and nothing is let go of before `discard`, while others run."""
         self._over = True
         self._buried = self.tasks()
+        self._left = [*self._ready, *self._scheduled]
         self._ready.clear()
         self._ready = deque()
         self._scheduled.clear()
@@ -282,6 +284,7 @@ class HostLoop(RefusingLoop):
                 _abandon(task)
         self._tasks.clear()
         self._ready.clear()
+        self._left.clear()
         self.close()
 
     def _check_closed(self) -> None:

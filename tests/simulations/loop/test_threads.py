@@ -247,3 +247,24 @@ def test_threads_that_never_end_are_let_go_of_with_the_simulation() -> None:
     assert on_host(program) is None
     gc.collect()
     assert [kept for kept in gc.get_objects() if isinstance(kept, Thread)] == []
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_a_thread_has_asked_of_a_loop_that_dies_is_let_go_of_without_a_word() -> None:
+    async def never() -> None:
+        """Asked for too late."""
+
+    async def live() -> None:
+        loop = asyncio.get_running_loop()
+
+        def work() -> None:
+            asyncio.run_coroutine_threadsafe(never(), loop)
+            host.kill()
+
+        await asyncio.to_thread(work)
+
+    with Simulation(1) as simulation:
+        host = started(simulation, "host", live)
+        simulation.run(until=1.0)
+        assert not host.alive
+        gc.collect()
