@@ -1,7 +1,8 @@
 """Services of any number that send each other what a workload says: a computation to try Cutpoint itself with.
 
-What they have sent, what they have received and how far they have come is their state. In every recovery point, what
-was sent is what was received and what is in flight; at the end all of it has arrived.
+What they have sent, what they have received and how far they have come is their state, with a log of it that is stored
+in many small pieces. In every recovery point, what was sent is what was received and what is in flight, and every log
+says the same; at the end all of it has arrived.
 """
 
 from __future__ import annotations
@@ -17,10 +18,20 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from cutpoint.store import Tiers
 from cutpoint_agents import Agent
 from cutpoint_simulations.bank.computation import AGENT
 from cutpoint_simulations.cluster import Cluster, Recorded
 from cutpoint_simulations.world.topology import Topology
+
+IN_PIECES = dataclasses.replace(
+    AGENT,
+    slice_entries=1,
+    chunk_bytes=100,
+    pack_bytes=1000,
+    tiers=Tiers(deltas_min=2, deltas_max=3, small_bytes=1),
+)
+"""Tables are written entry by entry, and merged after every other cut."""
 
 PATIENCE_SECONDS = 0.1
 """How long a service sleeps before it looks whether it is to make haste."""
@@ -97,16 +108,22 @@ def nothing_is_lost(point: Recorded) -> str | None:
     sent = sum(states["sent"] for states in point.states.values())
     received = sum(states["received"] for states in point.states.values())
     under_way = sum(json.loads(message.payload)["amount"] for message in point.in_flight)
-    if sent == received + under_way:
-        return None
-    return f"{sent} was sent, {received} was received, and {under_way} is in flight"
+    if sent != received + under_way:
+        return f"{sent} was sent, {received} was received, and {under_way} is in flight"
+    for name, states in point.states.items():
+        for what in ("sent", "received"):
+            logged = sum(amount for (done, _), amount in states["log"].items() if done == what)
+            if logged != states[what]:
+                return f"{name} has {what} {states[what]}, and its log says {logged}"
+    return None
 
 
 def create_service(
     name: str, *, coordinator: Sequence[str], peers: dict[str, str], sends: Sequence[Send], haste: Haste
 ) -> web.Application:
     """One service. It opens a channel to each of ``peers`` (name to URL) and sends over it; anybody may send to it."""
-    agent = Agent(name, coordinator=coordinator, settings=AGENT)
+    agent = Agent(name, coordinator=coordinator, settings=IN_PIECES)
+    log = agent.table("log")
     position, sent, received = agent.value("position", 0), agent.value("sent", 0), agent.value("received", 0)
 
     @agent.task
@@ -119,6 +136,7 @@ def create_service(
                 await pause(send.pause_seconds)
                 position.value += 1  # no await from here to the call of send: a cut has both or neither
                 sent.value += send.amount
+                log["sent", position.value] = send.amount
                 await channels[send.receiver].send_json({"amount": send.amount})
             await asyncio.Event().wait()  # for as long as this runs, the channels are open
 
@@ -132,7 +150,9 @@ def create_service(
         bare = web.WebSocketResponse()
         await bare.prepare(request)
         async for message in agent.wrap(bare):
-            received.value += message.json()["amount"]
+            amount = message.json()["amount"]
+            received.value += amount
+            log["received", len(log)] = amount
         return bare
 
     app = web.Application()

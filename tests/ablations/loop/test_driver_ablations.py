@@ -35,7 +35,7 @@ AGENT = (
         seeds=range(20),
         kinds=("demand-recovery",),
         faults=1,
-        entries=1000,
+        entries=2000,
     ),
     Ablation(
         name="what was in flight is not restored",
@@ -86,7 +86,7 @@ COORDINATOR = (
         seeds=range(20, 80),
         kinds=("registry-outage",),
         coordinators=2,
-        faults=1,
+        faults=2,
         entries=200,
     ),
     Ablation(

@@ -36,6 +36,7 @@ from tests.simulations.kit.shops import declare, flawed
 
 PLACES = Places(services=("till", "purse"), coordinators=("coordinator",), machines=("machine",))
 THREE = Places(services=("till", "purse"), coordinators=("one", "two", "three"), machines=("a", "b"))
+FOLDERS = ("manifests", "packs", "marks")
 SMALL = hypothesis.settings(max_examples=3)
 
 
@@ -52,7 +53,8 @@ def test_plans_are_in_order_within_their_time_and_of_every_place(plan: Plan) -> 
     assert all(0.1 <= fault.at <= 2.0 for fault in plan)
     for fault in plan:
         named = [name for names in (fault.target, fault.other) for name in names.split(",") if name]
-        assert set(named) <= {*THREE.hosts, *THREE.machines, "leader"}
+        folders = FOLDERS if fault.kind == "kill-at-object" else ()
+        assert set(named) <= {*THREE.hosts, *THREE.machines, "leader", *folders}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -59,7 +59,7 @@ def test_a_seed_has_the_same_hash_a_hundred_times_and_in_every_process(capsys: p
     assert len(printed) == RERUNS
     (always,) = {*printed}
     (report,) = reports(always)
-    assert report["counts"]["faults"] == {"drop": 1}
+    assert sum(report["counts"]["faults"].values()) == 1
     assert report["counts"]["published"] >= 2
     assert {elsewhere(hash_seed, *arguments) for hash_seed in ("0", "1", "2", "random")} == {always}
 
