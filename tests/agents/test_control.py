@@ -190,8 +190,7 @@ async def test_a_fault_is_told_once_and_counted_and_the_connection_is_made_again
 
         agent.driver.process.step = faulty  # type: ignore[method-assign]
         await coordinator.begin("one")
-        await until(lambda: not failures)
-        await until(lambda: agent.statistics().connected)
+        await until(lambda: len(coordinator.heard_from("one", Join)) == 4)  # the first time, and after every fault
         await coordinator.take_cut("one")
         assert agent.statistics().faults == 3
         told = [record for record in caplog.records if "(AssertionError: a bug in the core)" in record.getMessage()]

@@ -37,6 +37,7 @@ async def test_an_s3_server_that_is_killed_in_mid_cut_harms_no_service_and_no_la
     first = await coordinators(*flags).ready()
     async with CoordinatorClient(first.url) as client, Fleet(first.url, last=3000).running() as fleet:
         ends = {}
+        fleet.till.pause = 0.01  # the conversation lasts half a minute at least
         fleet.journal.write(300)
         assert (await client.cut()).state == "published"
         for pause in (0.0, 0.02):
