@@ -22,7 +22,7 @@ from cutpoint.names import BEGINNING, CutNumber, ProcessName
 from cutpoint.protocol import coordinator_effects as ask
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.coordination import Coordination
-from cutpoint.protocol.ledger import RecoveryPoint, from_records
+from cutpoint.protocol.ledger import FAMILIES, RecoveryPoint, from_records
 from cutpoint.protocol.messages import Join, ToCoordinator
 from cutpoint.registry import Conflict, Leadership, Registry, Transaction
 from cutpoint.store import Backend, KeyRing
@@ -31,6 +31,7 @@ from cutpoint_coordinator.checking import check_parts
 from cutpoint_coordinator.links import Link
 from cutpoint_coordinator.notices import Notices, now_utc
 from cutpoint_coordinator.publishing import find_point, find_points, write_manifest
+from cutpoint_coordinator.records import Records
 from cutpoint_coordinator.requests import Request, Requests
 from cutpoint_coordinator.settings import LOG_NAME, Settings
 
@@ -77,6 +78,13 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._registry = registry
         self._leadership = leadership
+        self.records = Records(
+            registry,
+            leadership,
+            patience_seconds=settings.registry_patience_seconds,
+            despair=self.end,
+            trouble=self._registry_trouble,
+        )
         self._backend = uncached(backend)  # what is in a cache says nothing about the store
         self._keys = keys
         self._settings = settings
@@ -115,7 +123,8 @@ class Driver:
 
     async def load(self) -> None:
         """Read the ledger and hand it to the core. Raises `RegistryError`, of which `UnreadableLedger` stays."""
-        records = {record.key: record.value for record in await self._registry.scan("")}
+        families = await asyncio.gather(*(self._registry.scan(family) for family in FAMILIES))
+        records = {record.key: record.value for family in families for record in family}
         try:
             ledger = from_records(records, computation=self._settings.computation)
         except RegistryError as error:
@@ -214,6 +223,7 @@ class Driver:
         if self.ended.done():
             return
         self.ended.set_result(reason)
+        self.records.end(reason)
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
@@ -289,13 +299,16 @@ class Driver:
             self.end(str(error))
             return True
         except RegistryError as error:
-            self._notices.add("registry unreachable", f"{error} Trying again.", level=logging.WARNING)
+            self._registry_trouble(error)
             if self._loop.time() >= give_up_at:
                 self.end(str(error))
             return False
         if isinstance(answer, Conflict):  # nothing was expected of any key: somebody else's rules apply here
             self.end(f"the registry refused a change of {answer.key}")
         return True
+
+    def _registry_trouble(self, error: RegistryError) -> None:
+        self._notices.add("registry unreachable", f"{error} Trying again.", level=logging.WARNING)
 
     async def _watch_leadership(self) -> None:
         self.end(await self._registry.lost(self._leadership))

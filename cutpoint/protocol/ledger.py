@@ -228,6 +228,11 @@ def key_of(record: LedgerRecord) -> str:
             return f"recoveries/{record.incarnation}"
 
 
+def is_ledger_key(key: str) -> bool:
+    """Whether the record at ``key`` belongs to the ledger; other things have records of their own."""
+    return _kind_of(key) is not None
+
+
 def key_of_point(cut: CutNumber) -> str:
     """Where the record of a recovery point lies in the registry."""
     return f"points/{cut}"
@@ -273,6 +278,9 @@ _KINDS: tuple[tuple[str, type[LedgerRecord]], ...] = (
     ("abandoned/", AbandonedCut),
     ("recoveries/", CompletedRecovery),
 )
+
+FAMILIES: tuple[str, ...] = ("computation", "members", *(start for start, _ in _KINDS))
+"""What the keys of all the ledger's records start with: read these to have the ledger, and nothing beside it."""
 
 _R = TypeVar("_R", bound=LedgerRecord)
 
