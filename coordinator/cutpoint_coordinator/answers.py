@@ -183,6 +183,17 @@ class RecoveryAnswer(msgspec.Struct, frozen=True, kw_only=True):
             seconds=recovery.seconds,
         )
 
+    @classmethod
+    def under_way(cls, current: RecoveryUnderWay | None, cut: int) -> RecoveryAnswer:
+        """One that is not over; ``current`` is None while it has no number, and then it is to go back to ``cut``."""
+        return cls(
+            state="under way",
+            incarnation=current.incarnation if current else 0,
+            cut=current.target if current else cut,
+            reason=current.reason if current else "",
+            waits_for=current.waits_for if current else (),
+        )
+
 
 class RecoveriesAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """All recoveries that were completed, ascending by incarnation."""

@@ -23,8 +23,8 @@ from cutpoint.protocol.desk import Policy
 from cutpoint.registry import Leader
 from cutpoint_coordinator.agents_endpoint import AgentsEndpoint
 from cutpoint_coordinator.answers import HealthAnswer
-from cutpoint_coordinator.api import Api
 from cutpoint_coordinator.driver import Driver, UnreadableLedger
+from cutpoint_coordinator.http.application import Api
 from cutpoint_coordinator.keeping import Keeping
 from cutpoint_coordinator.notices import Notices
 from cutpoint_coordinator.opening import Opened, open_all

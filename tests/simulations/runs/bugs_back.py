@@ -17,8 +17,9 @@ from cutpoint.protocol.effects import Effect
 from cutpoint.protocol.handshake import Handshakes
 from cutpoint.protocol.messages import Hello, SessionRecord, Welcome
 from cutpoint.protocol.session import Session
-from cutpoint_coordinator import api, faults
+from cutpoint_coordinator import faults
 from cutpoint_coordinator.faults import Handler
+from cutpoint_coordinator.http import application
 from cutpoint_simulations.cluster import Cluster
 from cutpoint_simulations.cluster.cluster import SERVICE_PORT, CreateApp
 from cutpoint_simulations.loop import event_loop
@@ -66,7 +67,7 @@ def resets_are_unforeseen(patch: pytest.MonkeyPatch) -> None:
             logging.getLogger("cutpoint.coordinator").exception("failed for an unforeseen reason")
             raise
 
-    patch.setattr(api, "explain", explain)
+    patch.setattr(application, "explain", explain)
 
 
 def restored_sessions_keep_their_numbers(patch: pytest.MonkeyPatch) -> None:

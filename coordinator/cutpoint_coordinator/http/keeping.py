@@ -1,4 +1,4 @@
-"""The part of the HTTP API by which operators keep a store: labels, pins, collections.
+"""``/v1/points/N/marks`` and ``/v1/collections``: how operators keep a store, with labels, pins and collections.
 
 They go through the coordinator because it has the keys that sign, knows which recovery points there are, and makes the
 registry forget one before its bytes go.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,12 +20,13 @@ from cutpoint_coordinator import views
 from cutpoint_coordinator.answers import CollectionStatus, MarksAnswer
 from cutpoint_coordinator.asked import CollectionBody, MarkBody, body_of, number_in_path
 from cutpoint_coordinator.faults import Refused, answer
+from cutpoint_coordinator.http.context import Context
+from cutpoint_coordinator.http.route import Route
 from cutpoint_coordinator.requests import NotLeading
+from cutpoint_coordinator.upkeep import CollectionAnswer
 
 if TYPE_CHECKING:
     from cutpoint_coordinator.collecting import Collecting
-    from cutpoint_coordinator.driver import Driver
-    from cutpoint_coordinator.service import Service
 
 SOMEBODY = "an operator"
 """Who asks, where nobody says."""
@@ -34,26 +34,50 @@ SOMEBODY = "an operator"
 PER_SECOND_MAX = 1_000_000.0
 
 
-class KeepingApi:
-    """The routes. ``driver`` gives the one that leads, or raises `Refused`."""
+class Keeping:
+    """The routes."""
 
-    def __init__(self, service: Service, driver: Callable[[], Driver]) -> None:
-        self._service = service
-        self._driver = driver
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
-    def routes(self) -> tuple[web.RouteDef, ...]:
+    def routes(self) -> tuple[Route, ...]:
         """What is served."""
         return (
-            web.post("/v1/points/{number}/marks", self._mark),
-            web.post("/v1/collections", self._collect),
-            web.get("/v1/collections", self._collection),
+            Route(
+                method="POST",
+                path="/v1/points/{number}/marks",
+                operation="mark",
+                handler=self._mark,
+                about="label or pin a recovery point, or take that back",
+                body=MarkBody,
+                answers={200: MarksAnswer},
+                faults=("unknown_point", "missing", "damaged", "store_unreachable"),
+            ),
+            Route(
+                method="POST",
+                path="/v1/collections",
+                operation="collect",
+                handler=self._collect,
+                about="drop what retention does not keep, now, or only say what would go",
+                body=CollectionBody,
+                answers={200: CollectionAnswer},
+                faults=("no_policy", "damaged", "store_unreachable"),
+            ),
+            Route(
+                method="GET",
+                path="/v1/collections",
+                operation="collection",
+                handler=self._collection,
+                about="what the coordinator keeps, and how the last collection went",
+                answers={200: CollectionStatus},
+            ),
         )
 
     async def _mark(self, request: web.Request) -> web.Response:
         number = number_in_path(request)
         body = await body_of(request, MarkBody)
-        views.point(self._driver().core, number)
-        service = self._service
+        views.point(self._context.driver().core, number)
+        service = self._context.service
         mark = partial(
             add_mark,
             service.backend,
@@ -91,8 +115,8 @@ class KeepingApi:
         return answer(status)
 
     def _collecting(self) -> Collecting:
-        self._driver()
-        keeping = self._service.keeping
+        self._context.driver()
+        keeping = self._context.service.keeping
         if keeping is None:
             raise NotLeading("this coordinator does not lead any more")
         return keeping.collecting

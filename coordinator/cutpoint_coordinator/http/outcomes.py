@@ -1,0 +1,24 @@
+"""What the core has answered, or has not yet, as the API says it."""
+
+from __future__ import annotations
+
+from cutpoint.protocol import coordinator_effects as told
+from cutpoint_coordinator.faults import Refused
+
+
+def late(what: str) -> Refused:
+    """What was asked for has not begun within the time."""
+    return Refused(
+        504,
+        "no_answer_yet",
+        f"the {what} did not begin within the time; it may still begin",
+        "see /v1/topology for what it waits for, or ask again with a longer timeout_seconds",
+    )
+
+
+def refusal(outcome: told.Outcome) -> Refused:
+    """The core said no."""
+    if isinstance(outcome, told.Refusal):
+        message, _, remedy = outcome.reason.rpartition("; ")
+        return Refused(409, "refused", message or remedy, remedy if message else "see /v1/topology")
+    return Refused(500, "internal", f"an answer of another kind came ({type(outcome).__name__})", "tell us of it")

@@ -1,0 +1,86 @@
+"""``/v1/recoveries`` and ``/v1/releases``: go back, and go on without a process that is gone."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from cutpoint.protocol import coordinator_effects as told
+from cutpoint_coordinator import views
+from cutpoint_coordinator.answers import RecoveriesAnswer, RecoveryAnswer, ReleaseAnswer
+from cutpoint_coordinator.asked import RecoveryBody, ReleaseBody, body_of, number_of, process_of
+from cutpoint_coordinator.faults import answer
+from cutpoint_coordinator.http.context import Context
+from cutpoint_coordinator.http.outcomes import late, refusal
+from cutpoint_coordinator.http.route import Route
+
+
+class Recoveries:
+    """The routes."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def routes(self) -> tuple[Route, ...]:
+        """What is served."""
+        return (
+            Route(
+                method="POST",
+                path="/v1/recoveries",
+                operation="recover",
+                handler=self._recover,
+                about="go back to a recovery point, or only say what that would do; 202 if it is not over in time",
+                body=RecoveryBody,
+                answers={200: RecoveryAnswer, 202: RecoveryAnswer},
+                faults=("bad_number", "unknown_point", "no_point", "no_point_left", "refused"),
+            ),
+            Route(
+                method="GET",
+                path="/v1/recoveries",
+                operation="recoveries",
+                handler=self._all,
+                about="the recoveries that were completed",
+                answers={200: RecoveriesAnswer},
+            ),
+            Route(
+                method="POST",
+                path="/v1/releases",
+                operation="release",
+                handler=self._release,
+                about="go on without a process that is gone and will not come back",
+                body=ReleaseBody,
+                answers={200: ReleaseAnswer},
+                faults=("bad_name", "refused", "no_answer_yet"),
+            ),
+        )
+
+    async def _recover(self, request: web.Request) -> web.Response:
+        body = await body_of(request, RecoveryBody)
+        target = number_of(body.cut, least=0)
+        driver = self._context.driver()
+        plan = views.plan(driver.core, target)
+        if body.dry_run:
+            return answer(plan)
+        asked = driver.request_recovery(target)
+        outcome = await asked.wait_outcome(body.timeout_seconds if body.wait else 0.0)
+        match outcome:
+            case None:
+                current = views.recovery_under_way(driver.core)
+                return answer(RecoveryAnswer.under_way(current, plan.cut), status=202)
+            case told.RecoveryDone():
+                return answer(RecoveryAnswer.done(outcome.recovery))
+            case told.RecoveryFailed():
+                return answer(RecoveryAnswer(state="failed", incarnation=0, cut=plan.cut, reason=outcome.reason))
+        raise refusal(outcome)
+
+    async def _all(self, _: web.Request) -> web.Response:
+        return answer(views.recoveries(self._context.driver().core))
+
+    async def _release(self, request: web.Request) -> web.Response:
+        body = await body_of(request, ReleaseBody)
+        asked = self._context.driver().request_release(process_of(body.process))
+        match outcome := await asked.wait_outcome(body.timeout_seconds):
+            case None:
+                raise late("release")
+            case told.Released():
+                return answer(ReleaseAnswer(process=outcome.process))
+        raise refusal(outcome)
