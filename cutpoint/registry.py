@@ -118,6 +118,12 @@ class Registry(Protocol):
     async def leader(self) -> Leader | None:
         """Who leads now, if anybody."""
 
+    async def wait_leader_change(self, known: Leader | None) -> Leader | None:
+        """Wait until somebody else leads than ``known``, or nobody does; who leads then, if anybody.
+
+        Whoever waits learns of it as soon as the registry knows, and may miss those who led in between.
+        """
+
     async def lost(self, leadership: Leadership) -> str:
         """Wait until ``leadership`` has ended or can no longer be vouched for; return the reason in one line.
 

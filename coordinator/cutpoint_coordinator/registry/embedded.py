@@ -38,6 +38,7 @@ from cutpoint_coordinator.registry.interface import (
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.1
+"""How often who waits for the leader to change looks: the operating system tells nobody that a lock is free."""
 
 
 class _Term:
@@ -116,6 +117,12 @@ class EmbeddedRegistry:
     async def leader(self) -> Leader | None:
         """See `Registry.leader`."""
         return await self._ask(self._database.leader)
+
+    async def wait_leader_change(self, known: Leader | None) -> Leader | None:
+        """See `Registry.wait_leader_change`."""
+        while (leader := await self.leader()) == known:
+            await asyncio.sleep(_POLL_SECONDS)
+        return leader
 
     async def lost(self, leadership: Leadership) -> str:
         """See `Registry.lost`."""

@@ -2,11 +2,13 @@
 
 `etcd_keys` tells what is written and why a commit is applied at most once; here are the conversations:
 
-* A *campaign* looks five times a second whether the leader's key is there. If not, it takes a lease and tries to
-  create the key with it. If the answer is lost it asks again: its own nonce in the key tells that it has won.
+* A *campaign* looks whether the leader's key is there, whenever a `KeyWatch` says that it has changed, and once a
+  second in any case. If it is not there, it takes a lease and tries to create the key with it. If the answer is lost it
+  asks again: its own nonce in the key tells that it has won.
 * A *commit* is asked again until its outcome is known or the patience is over. That is not a blind retry: the
   question itself demands that no earlier try was applied, and reads back what was if one was.
 * The lease is kept by a `LeaseKeeper`, apart from all this.
+* While it leads, it lets etcd forget what is old (`etcd_history`).
 
 Calls block on threads of their own; nothing here blocks the event loop.
 """
@@ -34,8 +36,10 @@ from cutpoint_coordinator.registry.etcd_client import (
     Refused,
     Unanswered,
 )
+from cutpoint_coordinator.registry.etcd_history import OURS, Horizon, Upkeep
 from cutpoint_coordinator.registry.etcd_keys import Chain, Keys, Moved, Standing
 from cutpoint_coordinator.registry.etcd_lease import LeaseKeeper
+from cutpoint_coordinator.registry.etcd_watch import KeyWatch
 from cutpoint_coordinator.registry.interface import (
     DEFAULT_PATIENCE_SECONDS,
     Committed,
@@ -49,7 +53,9 @@ from cutpoint_coordinator.registry.interface import (
 
 T = TypeVar("T")
 
-_POLL_SECONDS = 0.2
+_LOOK_SECONDS = 1.0
+"""How often who waits for the leader's key to change looks for itself."""
+
 _PAUSE_SECONDS = 0.1
 _THREADS = 4
 
@@ -61,6 +67,7 @@ class _Term:
         self.chain = Chain(leadership)
         self.lease = lease
         self.keeper: LeaseKeeper | None = None
+        self.upkeep: asyncio.Task[None] | None = None
         self.turn = asyncio.Lock()
         self.ending: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -68,6 +75,8 @@ class _Term:
         """The leadership is over: stop the keeper, wake who waits for it."""
         if self.keeper is not None:
             self.keeper.stop()
+        if self.upkeep is not None:
+            self.upkeep.cancel()
         if not self.ending.done():
             self.ending.set_result(reason)
 
@@ -83,9 +92,10 @@ class EtcdRegistry:
         credentials: Credentials | None = None,
         patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
         deadline_seconds: float = 1.0,
+        upkeep: Upkeep | None = None,
     ) -> None:
         """``endpoints``: host and port of the members. A single call gets ``deadline_seconds``, a whole operation
-        ``patience_seconds``."""
+        ``patience_seconds``. ``upkeep``: how etcd's history is kept short by whoever leads."""
         self._where = "etcd://" + ",".join(f"{host}:{port}" for host, port in endpoints)
         self._patience = patience_seconds
         self._keys = Keys(prefix)
@@ -96,6 +106,9 @@ class EtcdRegistry:
         self._campaigns = itertools.count(1)
         self._campaigning = asyncio.Lock()
         self._terms: dict[int, _Term] = {}
+        self._upkeep = upkeep or Upkeep()
+        self._watch: KeyWatch | None = None
+        self._news = asyncio.Event()
         self._closed = False
 
     async def check_reachable(self) -> None:
@@ -107,10 +120,11 @@ class EtcdRegistry:
         async with self._campaigning:
             standing = Standing(candidate=candidate, address=address, nonce=f"{self._instance}.{next(self._campaigns)}")
             while True:
+                news = self._next_news()
                 leadership = await self._try_to_lead(standing, max(1, math.ceil(ttl_seconds)))
                 if leadership is not None:
                     return leadership
-                await asyncio.sleep(_POLL_SECONDS)
+                await _wait_briefly(news)
 
     async def leader(self) -> Leader | None:
         """See `Registry.leader`."""
@@ -119,6 +133,15 @@ class EtcdRegistry:
             return None
         standing = self._keys.standing(item)
         return Leader(standing.candidate, standing.address)
+
+    async def wait_leader_change(self, known: Leader | None) -> Leader | None:
+        """See `Registry.wait_leader_change`."""
+        while True:
+            news = self._next_news()
+            leader = await self.leader()
+            if leader != known:
+                return leader
+            await _wait_briefly(news)
 
     async def lost(self, leadership: Leadership) -> str:
         """See `Registry.lost`."""
@@ -165,9 +188,12 @@ class EtcdRegistry:
         if self._closed:
             return
         self._closed = True
-        for term in tuple(self._terms.values()):
+        if self._watch is not None:
+            self._watch.stop()
+        held = [term for term in self._terms.values() if not term.ending.done()]
+        for term in held:
             term.end("the registry was closed")
-            await self._attempt_quietly(partial(self._client.revoke, term.lease))
+        await asyncio.gather(*(self._attempt_quietly(partial(self._client.revoke, term.lease)) for term in held))
         self._terms.clear()
         self._client.close()
         self._threads.shutdown(wait=False)
@@ -241,6 +267,8 @@ class EtcdRegistry:
             on_lost=on_lost,
         )
         term.keeper.start()
+        if self._upkeep.compacting != "never":
+            term.upkeep = loop.create_task(self._forget_now_and_then(), name="cutpoint etcd history")
         return leadership
 
     def _is_left_over(self, item: Item) -> bool:
@@ -251,6 +279,44 @@ class EtcdRegistry:
 
     def _removal(self, item: Item) -> Question:
         return Question(conditions=(Compare(key=item.key, created=item.created),), deletes=(item.key,))
+
+    # ---------------------------------------------------------------------------------------- while others write
+
+    def _next_news(self) -> asyncio.Event:
+        """Set as soon as the leader's key may have changed from now on."""
+        if self._watch is None and not self._closed:
+            loop = asyncio.get_running_loop()
+
+            def on_news() -> None:
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    loop.call_soon_threadsafe(self._tell_news)
+
+            self._watch = KeyWatch(self._connect(), self._keys.leader, on_news)
+            self._watch.start()
+        return self._news
+
+    def _tell_news(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def _forget_now_and_then(self) -> None:
+        """Let etcd forget what is old, for as long as this leadership lasts. What fails is tried the next time."""
+        horizon, loop = Horizon(self._upkeep), asyncio.get_running_loop()
+        while True:
+            with contextlib.suppress(Unanswered, Refused, RegistryError):
+                _, revision = await self._ask(partial(self._client.look, self._keys.leader))
+                horizon.note(loop.time(), revision)
+                before = horizon.forgettable(loop.time())
+                if before and await self._may_forget():
+                    await self._ask(partial(self._client.compact, before))
+                    horizon.forgot(before)
+            await asyncio.sleep(self._upkeep.every_seconds)
+
+    async def _may_forget(self) -> bool:
+        """Whether etcd's history is nobody else's, as far as we may see."""
+        if self._upkeep.compacting == "always":
+            return True
+        return await self._ask(partial(self._client.count, "")) == await self._ask(partial(self._client.count, OURS))
 
     # ------------------------------------------------------------------------------------------------- asking etcd
 
@@ -313,6 +379,12 @@ class EtcdRegistry:
         return RegistryError(
             f"The registry {self._where} refused ({text}); nothing was changed; is it an etcd 3 cluster?"
         )
+
+
+async def _wait_briefly(news: asyncio.Event) -> None:
+    """Wait for news, but not for long: a watch may hear nothing although something has happened."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(news.wait(), _LOOK_SECONDS)
 
 
 def _quietly(ask: Callable[[], object]) -> None:

@@ -8,8 +8,9 @@ asked again is for the caller to know. Safe to use from several threads.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -26,6 +27,9 @@ _CHANNEL_OPTIONS = (
 )
 """Come back to a member soon after it does (gRPC waits up to two minutes by itself), and do not share connections
 between the calls and the lease keeper, so that a slow call cannot cost the lease."""
+
+_DELETED = 1
+"""The type of the event that a key was deleted."""
 
 _REFUSALS = tuple(
     getattr(grpc.StatusCode, name)
@@ -109,6 +113,17 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     found: tuple[Item | None, ...] = ()
 
 
+class Happened(msgspec.Struct, frozen=True, kw_only=True):
+    """What a watch has seen of a key up to ``revision``: it was changed to ``item``, or deleted (None).
+
+    ``lost``: changes may have been missed, because etcd no longer keeps them: read the key again.
+    """
+
+    revision: int
+    item: Item | None = None
+    lost: bool = False
+
+
 class EtcdClient:
     """Blocking calls to an etcd cluster, each given ``deadline_seconds``."""
 
@@ -125,17 +140,21 @@ class EtcdClient:
 
     def get(self, key: str) -> Item | None:
         """What ``key`` holds now (linearizable), or None."""
+        return self.look(key)[0]
+
+    def look(self, key: str) -> tuple[Item | None, int]:
+        """What ``key`` holds now (linearizable), or None, and the revision of etcd at which it does."""
         answer = self._call(
             lambda client: client.kvstub.Range(etcdrpc.RangeRequest(key=key.encode()), **self._how(client))
         )
-        return _item(answer.kvs[0]) if answer.kvs else None
+        return (_item(answer.kvs[0]) if answer.kvs else None), answer.header.revision
 
     def get_prefix(self, prefix: str) -> tuple[Item, ...]:
         """All keys that start with ``prefix``, ascending, as of one revision."""
-        start = prefix.encode()
+        key, end = _range_of(prefix)
         request = etcdrpc.RangeRequest(
-            key=start,
-            range_end=start[:-1] + bytes([start[-1] + 1]),
+            key=key,
+            range_end=end,
             sort_order=etcdrpc.RangeRequest.ASCEND,
             sort_target=etcdrpc.RangeRequest.KEY,
         )
@@ -183,6 +202,21 @@ class EtcdClient:
 
         return int(self._call(ask))
 
+    def compact(self, revision: int) -> None:
+        """Let etcd forget what any key held before ``revision``. Harmless if it has."""
+        request = etcdrpc.CompactionRequest(revision=revision)
+        try:
+            self._call(lambda client: client.kvstub.Compact(request, **self._how(client)))
+        except Refused as refused:
+            if "has been compacted" not in str(refused):
+                raise
+
+    def count(self, prefix: str) -> int:
+        """How many keys start with ``prefix``; empty: how many there are."""
+        key, end = _range_of(prefix)
+        request = etcdrpc.RangeRequest(key=key, range_end=end, count_only=True)
+        return int(self._call(lambda client: client.kvstub.Range(request, **self._how(client))).count)
+
     def revoke(self, lease: int) -> None:
         """End ``lease`` and delete the keys that hang on it. Harmless if it is gone."""
         request = etcdrpc.LeaseRevokeRequest(ID=lease)
@@ -191,6 +225,40 @@ class EtcdClient:
         except Refused as refused:
             if not refused.missing:
                 raise
+
+    def watch(self, key: str, *, since: int, seconds: float) -> Iterator[Happened]:
+        """What happens to ``key`` from revision ``since`` on, as it happens, for ``seconds``; then nothing more.
+
+        The first that comes says that the watch stands. Raises `Unanswered` if it ends before its time, or if etcd
+        said nothing at all; go on with the revision after the last that came.
+        """
+        over = threading.Event()
+        create = etcdrpc.WatchCreateRequest(key=key.encode(), start_revision=since)
+
+        def requests() -> Iterator[Any]:
+            yield etcdrpc.WatchRequest(create_request=create)
+            over.wait(2 * seconds)  # etcd may end a watch whose asking side is closed
+
+        with self._asking() as client:
+            answers = etcdrpc.WatchStub(client.channel).Watch(requests(), timeout=seconds, metadata=client.metadata)
+            stands = False
+            try:
+                for answer in answers:
+                    stands = True
+                    if answer.canceled:
+                        yield Happened(revision=answer.header.revision, lost=True)
+                        return
+                    for event in answer.events:
+                        item = None if event.type == _DELETED else _item(event.kv)
+                        yield Happened(revision=event.kv.mod_revision, item=item)
+                    if not answer.events:
+                        yield Happened(revision=since - 1)
+            except grpc.RpcError as error:
+                if not stands or error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
+                    raise
+            finally:
+                over.set()
+                answers.cancel()
 
     def close(self) -> None:
         """Close all connections; calls under way end with `Unanswered`."""
@@ -205,10 +273,16 @@ class EtcdClient:
         return {"timeout": self._deadline, "metadata": client.metadata}
 
     def _call(self, ask: Callable[[Any], Any]) -> Any:
+        with self._asking() as client:
+            return ask(client)
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[Any]:
+        """The client of the present endpoint. What goes wrong in the block is `Unanswered` or `Refused`."""
         with self._lock:
             index = self._current
         try:
-            return ask(self._client(index))
+            yield self._client(index)
         except grpc.RpcError as error:
             code = error.code()
             host, port = self._endpoints[index]
@@ -257,6 +331,12 @@ class EtcdClient:
                 stale = self._clients.pop(index, None)
         if stale is not None:
             stale.close()
+
+
+def _range_of(prefix: str) -> tuple[bytes, bytes]:
+    """The keys that start with ``prefix``, as etcd wants to be asked for them."""
+    start = prefix.encode()
+    return (start, start[:-1] + bytes([start[-1] + 1])) if start else (b"\0", b"\0")
 
 
 def _item(entry: Any) -> Item:

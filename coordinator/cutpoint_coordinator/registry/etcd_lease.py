@@ -1,8 +1,10 @@
 """Keeps one lease alive, on a thread and connections of its own, and says when that has failed.
 
-The leadership is vouched for while the latest renewal that etcd confirmed was *asked for* less than the lease's
-length ago, and the leader's key was there after it. An outage shorter than that passes unnoticed. The keeper
-decides nothing about safety: commits are protected by the fence, whatever it believes.
+The leadership is vouched for while the latest renewal that etcd confirmed was *asked for* not much longer ago than the
+lease lasts, and the leader's key was there after it. It gets half that time again: a cluster that has lost its leading
+member renews nobody's lease before it has another one, and then gives every lease its full length. An outage shorter
+than that passes unnoticed. The keeper decides nothing about safety: commits are protected by the fence, whatever it
+believes.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ class LeaseKeeper:
         self._leader_key = leader_key
         self._fence = fence
         self._ttl = ttl_seconds
+        self._patience = 1.5 * ttl_seconds
         self._vouched = asked_at
         self._on_lost = on_lost
         self._stopping = threading.Event()
@@ -55,7 +58,7 @@ class LeaseKeeper:
                 doubt, ended = self._renew()
                 if not doubt:
                     self._vouched = asked
-                elif ended or time.monotonic() - self._vouched > self._ttl:
+                elif ended or time.monotonic() - self._vouched > self._patience:
                     if not self._stopping.is_set():
                         self._on_lost(doubt)
                     return
@@ -72,7 +75,7 @@ class LeaseKeeper:
             remaining = self._client.renew(self._lease)
             item = self._client.get(self._leader_key)
         except (Unanswered, Refused) as error:
-            return f"the lease could not be renewed for {self._ttl:g} s ({error})", False
+            return f"the lease could not be renewed for {self._patience:g} s ({error})", False
         if item is None:
             return "the lease has expired or was revoked", True
         if item.created != self._fence:

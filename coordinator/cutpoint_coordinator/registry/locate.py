@@ -4,7 +4,8 @@
 ``memory:``                                    in this process, gone with it: for tests
 ``embedded:/path/to/directory``, or a path     durable, in a directory of one machine
 ``etcd://host:port,host2:port``                an etcd cluster; ``user:password@`` in front of the hosts,
-                                               ``?ca=FILE&cert=FILE&key=FILE`` behind them for TLS
+                                               ``?ca=FILE&cert=FILE&key=FILE`` behind them for TLS, and
+                                               ``compact=never``, or ``always``: see `etcd_history`
 =============================================  ========================================================
 
 A wrong URL is a `ConfigurationError` that says what to write instead; a password never appears in a message.
@@ -29,6 +30,7 @@ _FORMS = "write memory:, a directory, embedded:DIRECTORY or etcd://HOST:PORT,HOS
 _DEFAULT_PORT = 2379
 _ENDPOINT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
 _FILES = ("ca", "cert", "key")
+_WORDS = (*_FILES, "compact")
 
 
 async def open_registry(
@@ -55,10 +57,18 @@ async def open_registry(
 
 async def _open_etcd(url: str, prefix: str, patience_seconds: float) -> Registry:
     endpoints, settings = parse_etcd_url(url)
+    compacting = settings.pop("compact", "alone")
     credentials = _credentials(settings)
     from cutpoint_coordinator.registry.etcd import EtcdRegistry
+    from cutpoint_coordinator.registry.etcd_history import Upkeep
 
-    registry = EtcdRegistry(endpoints, prefix=prefix, credentials=credentials, patience_seconds=patience_seconds)
+    registry = EtcdRegistry(
+        endpoints,
+        prefix=prefix,
+        credentials=credentials,
+        patience_seconds=patience_seconds,
+        upkeep=Upkeep(compacting=compacting),  # type: ignore[arg-type]  # Upkeep checks it
+    )
     try:
         await registry.check_reachable()
     except BaseException:
@@ -68,16 +78,16 @@ async def _open_etcd(url: str, prefix: str, patience_seconds: float) -> Registry
 
 
 def parse_etcd_url(url: str) -> tuple[tuple[tuple[str, int], ...], dict[str, str]]:
-    """The endpoints of an ``etcd://`` URL, and its settings: ``user``, ``password``, ``ca``, ``cert``, ``key``."""
+    """The endpoints of an ``etcd://`` URL, and its settings: ``user``, ``password``, and those of `_WORDS`."""
     shown = _without_password(url)
     rest, _, query = url.removeprefix("etcd://").partition("?")
     login, _, hosts = rest.rstrip("/").rpartition("@")
     settings = dict(parse_qsl(query, keep_blank_values=True))
     for name, value in settings.items():
-        if name not in _FILES or not value:
+        if name not in _WORDS or not value:
             raise ConfigurationError(
                 f"{name!r} in the registry's URL {shown} is not known or is empty; nothing was started; "
-                f"it takes {', '.join(_FILES)}, each with a file."
+                f"it takes {', '.join(_FILES)}, each with a file, and compact with alone, always or never."
             )
     if login:
         user, separator, password = login.partition(":")

@@ -46,6 +46,7 @@ class MemoryRegistry:
         self._waiting: deque[tuple[Leader, asyncio.Future[Leadership]]] = deque()
         self._endings: dict[int, asyncio.Future[str]] = {}
         self._ended: dict[int, str] = {}
+        self._changed = asyncio.Event()
         self._leaderships = self._committed = self._conflicts = self._refused = 0
 
     async def campaign(self, candidate: str, *, ttl_seconds: float, address: str) -> Leadership:
@@ -67,6 +68,12 @@ class MemoryRegistry:
     async def leader(self) -> Leader | None:
         """See `Registry.leader`."""
         return self._standing[1] if self._standing is not None else None
+
+    async def wait_leader_change(self, known: Leader | None) -> Leader | None:
+        """See `Registry.wait_leader_change`."""
+        while (leader := await self.leader()) == known:
+            await self._changed.wait()
+        return leader
 
     async def lost(self, leadership: Leadership) -> str:
         """See `Registry.lost`."""
@@ -139,6 +146,7 @@ class MemoryRegistry:
         if not self._holds(leadership):
             return
         self._standing = None
+        self._tell_change()
         self._ended[leadership.fence] = reason
         if len(self._ended) > REMEMBERED_MAX:
             del self._ended[next(iter(self._ended))]
@@ -157,4 +165,9 @@ class MemoryRegistry:
         leadership = Leadership(candidate=seeker.candidate, fence=self._revision)
         self._standing = (leadership, seeker)
         self._applied.clear()
+        self._tell_change()
         return leadership
+
+    def _tell_change(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

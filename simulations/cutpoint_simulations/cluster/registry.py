@@ -27,6 +27,10 @@ POLL_SECONDS = 0.05
 """How often a candidate asks whether it may lead by now."""
 
 
+LOOK_SECONDS = 0.2
+"""How often who follows asks who leads."""
+
+
 class SharedRegistry:
     """``away``: how many faults keep it from answering anybody; ``cut_off``: the same for one host, by its name.
 
@@ -126,6 +130,12 @@ class RegistryClient:
         """See `Registry.leader`."""
         await self._call()
         return await self._shared.memory.leader()
+
+    async def wait_leader_change(self, known: Leader | None) -> Leader | None:
+        """See `Registry.wait_leader_change`."""
+        while (leader := await self.leader()) == known:
+            await asyncio.sleep(LOOK_SECONDS)
+        return leader
 
     async def resign(self, leadership: Leadership) -> None:
         """See `Registry.resign`."""

@@ -6,21 +6,28 @@ import asyncio
 import itertools
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from cutpoint.errors import CutpointError
 from cutpoint.registry import Leadership, Registry
+from cutpoint.testing.registry_suite import TTL_SECONDS
 from cutpoint_coordinator.registry.embedded import EmbeddedRegistry
 from cutpoint_coordinator.registry.etcd import EtcdRegistry
-from cutpoint_coordinator.registry.etcd_client import Credentials, EtcdClient, Item
+from cutpoint_coordinator.registry.etcd_client import Credentials, EtcdClient, Item, Unanswered
 from cutpoint_coordinator.registry.locate import parse_etcd_url
 from cutpoint_coordinator.registry.memory import MemoryRegistry
 
+A = TypeVar("A")
+T = TypeVar("T")
 _PREFIXES = itertools.count(1)
 
 
 class MemorySubject:
+    ttl_seconds = TTL_SECONDS
+
     def __init__(self) -> None:
         self.registry = MemoryRegistry()
 
@@ -36,6 +43,8 @@ class MemorySubject:
 
 class EmbeddedSubject:
     """`vanish` takes the lock file away, as a candidate does that has found the leader hanging."""
+
+    ttl_seconds = TTL_SECONDS
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -56,24 +65,36 @@ class EmbeddedSubject:
 class EtcdSubject:
     """`vanish` revokes the lease behind the leader's back, as etcd may do after its own leader was paused."""
 
-    def __init__(self, url: str, *, patience_seconds: float = 10.0) -> None:
+    def __init__(self, url: str, *, patience_seconds: float = 10.0, ttl_seconds: float = TTL_SECONDS) -> None:
         assert urlsplit(url).scheme == "etcd"
-        self.endpoints = parse_etcd_url(url)[0]
+        self.endpoints, settings = parse_etcd_url(url)
+        self.credentials = Credentials(**settings)
+        self.ttl_seconds = ttl_seconds
         self.prefix = f"/cutpoint/test-{next(_PREFIXES)}/"
         self.patience_seconds = patience_seconds
         self.opened: list[EtcdRegistry] = []
-        self.outside = EtcdClient(self.endpoints, Credentials())
+        self.outside = EtcdClient(self.endpoints, self.credentials)
 
     async def connect(self) -> EtcdRegistry:
-        registry = EtcdRegistry(self.endpoints, prefix=self.prefix, patience_seconds=self.patience_seconds)
+        registry = EtcdRegistry(
+            self.endpoints, prefix=self.prefix, credentials=self.credentials, patience_seconds=self.patience_seconds
+        )
         self.opened.append(registry)
         return registry
 
     async def vanish(self, leadership: Leadership) -> None:
-        item = await asyncio.to_thread(self.outside.get, f"{self.prefix}leader")
+        item = await self._insist(self.outside.get, f"{self.prefix}leader")
         if item is None or item.created != leadership.fence:
             raise CutpointError("the leadership that should vanish does not stand")
-        await asyncio.to_thread(self.outside.revoke, item.lease)
+        await self._insist(self.outside.revoke, item.lease)
+
+    async def _insist(self, ask: Callable[[A], T], about: A) -> T:
+        """Ask until etcd answers: its members may be killed meanwhile."""
+        while True:
+            try:
+                return await asyncio.to_thread(ask, about)
+            except Unanswered:
+                await asyncio.sleep(0.05)
 
     async def item(self, key: str) -> Item | None:
         """What etcd holds for a record."""
