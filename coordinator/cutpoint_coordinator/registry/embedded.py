@@ -120,9 +120,11 @@ class EmbeddedRegistry:
 
     async def wait_leader_change(self, known: Leader | None) -> Leader | None:
         """See `Registry.wait_leader_change`."""
-        while (leader := await self.leader()) == known:
+        while True:
+            leader = await self.leader()
+            if leader != known:
+                return leader
             await asyncio.sleep(_POLL_SECONDS)
-        return leader
 
     async def lost(self, leadership: Leadership) -> str:
         """See `Registry.lost`."""

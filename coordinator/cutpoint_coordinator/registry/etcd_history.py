@@ -1,9 +1,9 @@
 """Lets etcd forget what nobody needs any more, so that its history does not grow with the number of cuts.
 
-etcd keeps every value that a key has had until it is told to compact, and compaction is for the whole cluster. So it is
-asked for only where the cluster holds nothing but Cutpoint's keys, and then only up to a revision that is old: who reads
-or watches from a revision resumes within seconds, and finds what it needs. Where others share the cluster, its history is
-theirs to keep; etcd's own ``--auto-compaction-retention`` is the way there.
+etcd keeps every value that a key has had until it is told to compact, and compaction is for the whole cluster. So it
+is asked for only where the cluster holds nothing but Cutpoint's keys, and then only up to a revision that is old: who
+reads or watches from a revision resumes within seconds, and finds what it needs. Where others share the cluster, its
+history is theirs to keep; etcd's own ``--auto-compaction-retention`` is the way there.
 
 Pure: revisions and times in, a revision out. `EtcdRegistry` asks.
 """

@@ -5,8 +5,7 @@ each is given a short time and then made anew, at another member if this one fai
 that was heard of: nothing is missed in between. Where etcd no longer keeps that revision, the key is read again.
 
 It only says *that* something may have happened; whoever is told reads what is true. A watch is never the only way to
-learn of it: a member that is cut off from the others says nothing either, so those who wait look for themselves too, now
-and then.
+learn of it: a member that is cut off from the others says nothing either, so those who wait look for themselves too.
 """
 
 from __future__ import annotations

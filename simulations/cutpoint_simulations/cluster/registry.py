@@ -133,9 +133,11 @@ class RegistryClient:
 
     async def wait_leader_change(self, known: Leader | None) -> Leader | None:
         """See `Registry.wait_leader_change`."""
-        while (leader := await self.leader()) == known:
+        while True:
+            leader = await self.leader()
+            if leader != known:
+                return leader
             await asyncio.sleep(LOOK_SECONDS)
-        return leader
 
     async def resign(self, leadership: Leadership) -> None:
         """See `Registry.resign`."""
