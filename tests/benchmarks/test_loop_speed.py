@@ -23,7 +23,7 @@ from tests.benchmarks.conftest import RecordAbsence, RecordRatio
 ROUND_TRIPS = 10_000
 ROUNDS = 9
 NEWEST_FIRST = (14, 13, 12)
-NEEDED = ("simloop==0.2.2", "msgspec", "time-machine")
+NEEDED = ("simloop==0.2.2", "greenlet", "msgspec", "time-machine")
 TITLES = {"streams": "loop_step_ratio", "queues": "loop_step_ratio: tasks and queues only"}
 
 
