@@ -1,15 +1,14 @@
-"""The control connection: one WebSocket to whichever coordinator answers, kept up for as long as the agent lives.
+"""The control connection: one WebSocket to the coordinator that leads, kept up for as long as the agent lives.
 
-Nothing that the application does waits for it once the process runs. A connection that is lost is made again, with
-growing pauses; the core repeats what the coordinator may have missed. What changes is logged once, not at every
-attempt.
+Nothing that the application does waits for it once the process runs. A connection that is lost is made again, at once
+with the next coordinator (see `rota`) and with growing pauses when all have been asked; the core repeats what the
+coordinator may have missed. What changes is logged once, not at every attempt.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import random
 from collections.abc import Sequence
@@ -19,18 +18,22 @@ import aiohttp
 
 from cutpoint.errors import ConfigurationError, CoordinatorUnreachable, CutpointError, ProtocolViolation
 from cutpoint.protocol.events import CoordinatorConnected, CoordinatorSaid
-from cutpoint.protocol.messages import ToCoordinator
+from cutpoint.protocol.messages import Rejected, ToCoordinator
 from cutpoint.wire import CONTROL_BYTES_MAX, decode_to_agent, encode_control
 from cutpoint_agents.backoff import Backoff
 from cutpoint_agents.driver import Driver
+from cutpoint_agents.rota import Rota
 from cutpoint_agents.settings import LOG_NAME, Settings
 
 log = logging.getLogger(LOG_NAME)
 
 AGENTS_PATH = "/v1/agents"
+UNREACHED = "Cutpoint-Unreached"
+"""The header with the address of a leader that was named and could not be reached."""
+
 _BUSY = frozenset((408, 425, 429, 500, 502, 503, 504))
 _DENIED = frozenset((401, 403))
-_MOST_SECONDS = 2.0
+_MOST_SECONDS = 1.0
 _FIRST_SECONDS = 0.1
 _LONG_SECONDS = 2.0
 """A connection that lasted this long was a good one: the next is made without a pause."""
@@ -43,7 +46,7 @@ class Control:
         self, *, driver: Driver, urls: Sequence[str], token: str | None, settings: Settings, chance: random.Random
     ) -> None:
         self._driver = driver
-        self._urls = tuple(check_url(url) for url in urls)
+        self._rota = Rota([check_url(url) for url in urls])
         self._token = token
         self._settings = settings
         self._backoff = Backoff(first_seconds=_FIRST_SECONDS, most_seconds=_MOST_SECONDS, chance=chance)
@@ -95,8 +98,8 @@ class Control:
         timeout = aiohttp.ClientTimeout(total=None, connect=self._settings.connect_seconds)
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
-            for url in itertools.cycle(self._urls):
-                began = loop.time()
+            while True:
+                url, began = self._rota.next(), loop.time()
                 try:
                     await self._converse(session, url)
                 except CoordinatorUnreachable as error:
@@ -110,7 +113,8 @@ class Control:
                     return
                 if loop.time() - began >= _LONG_SECONDS:
                     self._backoff.reset()
-                await asyncio.sleep(self._backoff.pause())
+                if self._rota.turn_over():
+                    await asyncio.sleep(self._backoff.pause())
 
     async def _converse(self, session: aiohttp.ClientSession, url: str) -> None:
         """One connection from beginning to end. Raises how it ended."""
@@ -118,13 +122,17 @@ class Control:
         try:
             connection = await asyncio.wait_for(
                 session.ws_connect(
-                    url + AGENTS_PATH, heartbeat=self._settings.heartbeat_seconds, max_msg_size=CONTROL_BYTES_MAX
+                    url + AGENTS_PATH,
+                    heartbeat=self._settings.heartbeat_seconds,
+                    max_msg_size=CONTROL_BYTES_MAX,
+                    headers={UNREACHED: unreached} if (unreached := self._rota.unreached) else None,
                 ),
                 self._settings.connect_seconds,
             )
         except aiohttp.ClientResponseError as error:
             raise _misfit(url, error.status) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            self._rota.silent(url)
             raise CoordinatorUnreachable(
                 f"no coordinator answers at {url} ({_words(error)}); start it, or correct the URL; "
                 "this agent goes on trying"
@@ -160,6 +168,10 @@ class Control:
                 raise ConfigurationError(
                     f"what answers at {url} is not a coordinator of this version: {error}"
                 ) from error
+            if isinstance(said, Rejected):
+                self._rota.named(url, said.leader)
+            else:
+                self._rota.found(url)
             self._driver.step(CoordinatorSaid(message=said))
             if self._rejection is not None:
                 reason, waiting_helps = self._rejection

@@ -1,7 +1,8 @@
 """``GET /v1/agents``: the control connections of agents, one WebSocket each, JSON text in both directions.
 
 The first message must be a Join; what is no control message closes the connection with one line that says so, and
-concerns nobody else. A coordinator that does not lead turns agents away and names the one that does. A host that
+concerns nobody else. A coordinator that does not lead turns agents away and names the one that does; an agent that
+could not reach that one says so with its next connection, in the header `UNREACHED`. A host that
 hangs without closing its connection is noticed by its missing heartbeat.
 
 What messages mean is the core's business.
@@ -11,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import WSMsgType, web
 
@@ -25,6 +27,9 @@ from cutpoint_coordinator.settings import LOG_NAME
 
 log = logging.getLogger(LOG_NAME)
 
+UNREACHED = "Cutpoint-Unreached"
+"""The header with the address of a leader that the agent has tried in vain, as a coordinator has named it."""
+
 POLICY_VIOLATION = 1008
 TRY_AGAIN_LATER = 1013
 GOING_AWAY = 1001
@@ -32,11 +37,25 @@ _REASON_BYTES_MAX = 120
 _LAST_WORDS_SECONDS = 2.0
 
 
-class AgentsEndpoint:
-    """``leading`` gives the driver, or None with the reason why there is none, for people."""
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Elsewhere:
+    """This coordinator does not lead: why, for people, and the address of the one that does; empty if unknown."""
 
-    def __init__(self, leading: Callable[[], Driver | str], *, heartbeat_seconds: float, join_seconds: float) -> None:
-        self._leading = leading
+    reason: str
+    leader: str
+
+
+class AgentsEndpoint:
+    """``settled`` gives the driver, or whom to ask instead; it is told the leader that the agent could not reach."""
+
+    def __init__(
+        self,
+        settled: Callable[[str], Awaitable[Driver | Elsewhere]],
+        *,
+        heartbeat_seconds: float,
+        join_seconds: float,
+    ) -> None:
+        self._settled = settled
         self._heartbeat_seconds = heartbeat_seconds
         self._join_seconds = join_seconds
         self._open: dict[web.WebSocketResponse, None] = {}
@@ -52,7 +71,7 @@ class AgentsEndpoint:
         try:
             join = await self._first_message(socket)
             if join is not None:
-                await self._carry(socket, join)
+                await self._carry(socket, join, request.headers.get(UNREACHED, ""))
         except ProtocolViolation as error:
             log.warning("%s: %s", peer, error)
             await _close(socket, POLICY_VIOLATION, str(error))
@@ -81,11 +100,12 @@ class AgentsEndpoint:
             raise ProtocolViolation(f"the agent's first message is {kind} and must be Join; its connection is closed")
         return first
 
-    async def _carry(self, socket: web.WebSocketResponse, join: Join) -> None:
-        driver = self._leading()
-        if isinstance(driver, str):
-            await socket.send_str(encode_control(Rejected(reason=driver, waiting_helps=True)))
-            await _close(socket, TRY_AGAIN_LATER, driver)
+    async def _carry(self, socket: web.WebSocketResponse, join: Join, unreached: str) -> None:
+        driver = await self._settled(unreached)
+        if isinstance(driver, Elsewhere):
+            rejected = Rejected(reason=driver.reason, waiting_helps=True, leader=driver.leader)
+            await socket.send_str(encode_control(rejected))
+            await _close(socket, TRY_AGAIN_LATER, driver.reason)
             return
         connection, link = driver.connect(join)
         writer = asyncio.create_task(_write(socket, link), name=f"cutpoint control {join.process}")

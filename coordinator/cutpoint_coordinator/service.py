@@ -20,10 +20,11 @@ from aiohttp import web
 from cutpoint.errors import RegistryError
 from cutpoint.protocol.coordination import Coordination
 from cutpoint.protocol.desk import Policy
-from cutpoint.registry import Leader
-from cutpoint_coordinator.agents_endpoint import AgentsEndpoint
+from cutpoint.registry import Leader, Leadership
+from cutpoint_coordinator.agents_endpoint import AgentsEndpoint, Elsewhere
 from cutpoint_coordinator.answers import HealthAnswer
 from cutpoint_coordinator.driver import Driver, UnreadableLedger
+from cutpoint_coordinator.following import Following
 from cutpoint_coordinator.http.application import Api
 from cutpoint_coordinator.keeping import Keeping
 from cutpoint_coordinator.notices import Notices
@@ -33,10 +34,13 @@ from cutpoint_coordinator.settings import LOG_NAME, Settings
 log = logging.getLogger(LOG_NAME)
 
 RETRY_SECONDS = 1.0
-FOLLOW_SECONDS = 1.0
-"""How often a coordinator that waits asks who leads."""
+HOLD_SECONDS = 3.0
+"""How long an agent is kept waiting that comes while nobody can be named whom it could go to."""
 
-_SHUTDOWN_SECONDS = 2.0
+RESIGN_SECONDS = 1.0
+"""How long a leader that ends tries to tell the registry; otherwise its lease runs out."""
+
+_SHUTDOWN_SECONDS = 0.5
 
 
 class Service:
@@ -54,11 +58,10 @@ class Service:
         self.candidate = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.notices = Notices()
         self.driver: Driver | None = None
-        self._leader: Leader | None = None
-        self._changed = asyncio.Event()
+        self._following = Following(self.registry, Leader(self.candidate, self.url), self.notices)
         self._listener = opened.listener
         self._endpoint = AgentsEndpoint(
-            self.leading, heartbeat_seconds=settings.heartbeat_seconds, join_seconds=settings.join_seconds
+            self.settled, heartbeat_seconds=settings.heartbeat_seconds, join_seconds=settings.join_seconds
         )
         self._api = Api(self)
         self._runner: web.AppRunner | None = None
@@ -78,7 +81,7 @@ class Service:
         )
         await self._runner.setup()
         await web.SockSite(self._runner, self._listener).start()
-        follower = asyncio.create_task(self._follow(), name="cutpoint follow")
+        follower = asyncio.create_task(self._following.run(), name="cutpoint follow")
         try:
             while True:
                 try:
@@ -95,7 +98,8 @@ class Service:
     async def close(self) -> None:
         """Resign, close every connection, let go of everything. Nothing is lost: the registry has it all."""
         self._api.close()
-        await self._endpoint.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._endpoint.close(), _SHUTDOWN_SECONDS)
         if self._runner is not None:
             await self._runner.cleanup()
         self._listener.close()
@@ -106,31 +110,44 @@ class Service:
         """The driver, or why there is none."""
         if self.driver is not None and not self.driver.ended.done():
             return self.driver
-        leader = self._leader
-        if leader is None or leader.candidate == self.candidate:
+        leader = self._following.other
+        if leader is None:
             return "this coordinator does not lead yet; try again in a moment"
         return f"this coordinator does not lead; {leader.candidate} does, at {leader.address}"
 
     @property
     def leader_address(self) -> str:
         """Where the coordinator that leads is reached; empty if none is known, or if it is this one."""
-        leader = self._leader
-        return "" if leader is None or leader.candidate == self.candidate else leader.address
+        leader = self._following.other
+        return "" if leader is None else leader.address
 
     def health(self) -> HealthAnswer:
         """Whether this coordinator leads, and who does."""
         if not isinstance(self.leading(), str):
             return HealthAnswer(state="leading", coordinator=self.candidate, leader=self.url)
-        if self._leader is not None and not self.leader_address:
+        if self._following.leader is not None and not self.leader_address:
             return HealthAnswer(state="loading", coordinator=self.candidate)
         return HealthAnswer(state="waiting to lead", coordinator=self.candidate, leader=self.leader_address)
 
     async def wait_leading(self) -> Driver:
         """Wait until this coordinator leads."""
-        while isinstance(driver := self.leading(), str):
-            self._changed.clear()
-            await self._changed.wait()
+        await self._following.wait_until(lambda: not isinstance(self.leading(), str))
+        driver = self.leading()
+        assert not isinstance(driver, str)
         return driver
+
+    async def settled(self, unreached: str) -> Driver | Elsewhere:
+        """The driver, or whom to ask instead.
+
+        Where nobody can be named who could be reached, because the leader has just gone or this coordinator is about to
+        lead, that is waited for, but not for long. ``unreached``: the leader's address that was tried without success.
+        """
+        await self._following.wait_until(
+            lambda: not isinstance(self.leading(), str) or self.leader_address not in ("", unreached),
+            timeout_seconds=HOLD_SECONDS,
+        )
+        driver = self.leading()
+        return Elsewhere(reason=driver, leader=self.leader_address) if isinstance(driver, str) else driver
 
     # --------------------------------------------------------------------------------------------------- inside
 
@@ -144,47 +161,48 @@ class Service:
         leadership = await self.registry.campaign(
             self.candidate, ttl_seconds=self.settings.lease_seconds, address=self.url
         )
-        self._leader = Leader(self.candidate, self.url)
+        self._following.won()
+        core = Coordination(
+            leader=f"{self.candidate}-{leadership.fence}", store=self.backend.url, policy=self._policy()
+        )
+        driver = Driver(
+            core=core,
+            registry=self.registry,
+            leadership=leadership,
+            backend=self.backend,
+            settings=self.settings,
+            notices=self.notices,
+            keys=self.keys,
+        )
+        keeping = Keeping(
+            driver=driver,
+            backend=self.backend,
+            replica=self._replica,
+            keys=self.keys,
+            notices=self.notices,
+            settings=self.settings,
+            policy=self.retention,
+            by=self.candidate,
+        )
         try:
-            core = Coordination(
-                leader=f"{self.candidate}-{leadership.fence}", store=self.backend.url, policy=self._policy()
-            )
-            driver = Driver(
-                core=core,
-                registry=self.registry,
-                leadership=leadership,
-                backend=self.backend,
-                settings=self.settings,
-                notices=self.notices,
-                keys=self.keys,
-            )
-            keeping = Keeping(
-                driver=driver,
-                backend=self.backend,
-                replica=self._replica,
-                keys=self.keys,
-                notices=self.notices,
-                settings=self.settings,
-                policy=self.retention,
-                by=self.candidate,
-            )
-            try:
-                await driver.load()
-                self.driver, self.keeping = driver, keeping
-                keeping.start()
-                self._changed.set()
-                self.notices.add("leading", f"{self.candidate} leads computation {self.settings.computation}")
-                leads()
-                reason = await asyncio.shield(driver.ended)
-                self.notices.add("leadership ended", f"this coordinator leads no more: {reason}", level=logging.WARNING)
-            finally:
-                self.driver = self.keeping = None
-                await driver.close("it ends")
-                await keeping.close()
+            await driver.load()
+            self.driver, self.keeping = driver, keeping
+            keeping.start()
+            self._following.tell()
+            self.notices.add("leading", f"{self.candidate} leads computation {self.settings.computation}")
+            leads()
+            reason = await asyncio.shield(driver.ended)
+            self.notices.add("leadership ended", f"this coordinator leads no more: {reason}", level=logging.WARNING)
         finally:
-            self._leader = None
-            with contextlib.suppress(RegistryError):
-                await self.registry.resign(leadership)
+            self.driver = self.keeping = None
+            self._following.over()
+            driver.end("it ends")
+            await asyncio.gather(self._resign(leadership), driver.close("it ends"), keeping.close())
+
+    async def _resign(self, leadership: Leadership) -> None:
+        """Let another coordinator lead at once, if the registry can be told in time."""
+        with contextlib.suppress(RegistryError, TimeoutError):
+            await asyncio.wait_for(self.registry.resign(leadership), RESIGN_SECONDS)
 
     def _policy(self) -> Policy:
         settings = self.settings
@@ -194,17 +212,3 @@ class Service:
             automatic_recovery=not settings.manual_recovery,
             missing_notice_seconds=settings.missing_seconds,
         )
-
-    async def _follow(self) -> None:
-        """Keep up with who leads while this coordinator does not."""
-        while True:
-            if self.driver is None:
-                with contextlib.suppress(RegistryError):
-                    leader = await self.registry.leader()
-                    if leader != self._leader and self.driver is None:
-                        self._leader = leader
-                        if leader is not None and leader.candidate != self.candidate:
-                            self.notices.add(
-                                "waiting to lead", f"waiting to lead: {leader.candidate} at {leader.address} leads"
-                            )
-            await asyncio.sleep(FOLLOW_SECONDS)

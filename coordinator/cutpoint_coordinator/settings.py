@@ -50,7 +50,8 @@ class Settings:
     ``deadline_seconds``: how long a cut may take before it is abandoned.
     ``manual_recovery``: do not recover when a process comes back without its memory; wait to be asked.
     ``missing_seconds``: how long a recovery waits for a process before it is named as missing.
-    ``lease_seconds``: how soon another coordinator leads after this one has vanished.
+    ``lease_seconds``: how soon another coordinator leads after this one has vanished. etcd counts in whole seconds, and
+    gives no less than one and a half of its own election timeouts.
     ``registry_call_seconds``: how long one call to the registry may take before it counts as failed.
     ``registry_patience_seconds``: how long a leader that cannot write to the registry goes on trying before it
     stops acting as leader.
@@ -72,7 +73,7 @@ class Settings:
     deadline_seconds: float = 30.0
     manual_recovery: bool = False
     missing_seconds: float = 10.0
-    lease_seconds: float = 3.0
+    lease_seconds: float = 2.0
     registry_call_seconds: float = 5.0
     registry_patience_seconds: float = 30.0
     collect_seconds: float = 60.0

@@ -390,10 +390,14 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True, tag="rejected"):
-    """The coordinator will not have this agent; ``waiting_helps`` says whether to try again."""
+    """The coordinator will not have this agent; ``waiting_helps`` says whether to try again.
+
+    ``leader``: the address of the coordinator that leads, if it is another one and known.
+    """
 
     reason: str
     waiting_helps: bool
+    leader: str = ""
 
 
 ToAgent = Admit | Begin | Abandon | Published | Prepare | Start | Rejected

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,10 +50,12 @@ class Scripted:
         self._outbox: asyncio.Queue[str] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def connect(self, url: str, *, answers_pings: bool = True) -> Scripted:
+    async def connect(
+        self, url: str, *, answers_pings: bool = True, headers: Mapping[str, str] | None = None
+    ) -> Scripted:
         """Connect to the coordinator at ``url`` and say Join."""
         self._session = aiohttp.ClientSession()
-        self._socket = await self._session.ws_connect(f"{url}/v1/agents", autoping=answers_pings)
+        self._socket = await self._session.ws_connect(f"{url}/v1/agents", autoping=answers_pings, headers=headers)
         self._outbox = asyncio.Queue()
         self._tasks = [asyncio.create_task(self._listen(self._socket)), asyncio.create_task(self._speak(self._socket))]
         self.step(was.CoordinatorConnected())

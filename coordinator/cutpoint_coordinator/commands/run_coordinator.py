@@ -93,6 +93,15 @@ if TYPE_CHECKING:
     help="For how long the replica may wait for a recovery point before that is warned of.",
 )
 @click.option(
+    "--lease",
+    "lease_seconds",
+    type=SECONDS,
+    metavar="SECONDS",
+    default=2.0,
+    show_default=True,
+    help="How soon another coordinator leads after this one has vanished without a word.",
+)
+@click.option(
     "--manual-recovery", is_flag=True, help="Do not recover when a process has lost its memory; wait to be told."
 )
 def coordinator(
@@ -107,6 +116,7 @@ def coordinator(
     collect_seconds: float,
     replica: str | None,
     replica_lag_seconds: float,
+    lease_seconds: float,
     manual_recovery: bool,
 ) -> None:
     """Run the coordinator. Without flags, its registry and store are in ./cutpoint-data."""
@@ -122,6 +132,7 @@ def coordinator(
         collect_seconds=collect_seconds,
         replica=replica,
         replica_lag_seconds=replica_lag_seconds,
+        lease_seconds=lease_seconds,
         manual_recovery=manual_recovery,
     )
     asyncio.run(serve(settings))
