@@ -25,11 +25,23 @@ from cutpoint.protocol.adoption import Adoption
 from cutpoint.protocol.coordinator_effects import Effect, Refusal, RetryCut
 from cutpoint.protocol.coordinator_events import Event
 from cutpoint.protocol.cut import Cut
+from cutpoint.protocol.cut_wishes import CutWishes
 from cutpoint.protocol.desk import Desk, Policy
 from cutpoint.protocol.forgetting import Forgetting
+from cutpoint.protocol.invariants import check
 from cutpoint.protocol.ledger import Ledger
 from cutpoint.protocol.membership import Agent, Standing
-from cutpoint.protocol.messages import CutRefused, HeldUp, Leave, PartCaptured, PartStored, Ready, ToCoordinator, Unfit
+from cutpoint.protocol.messages import (
+    CutRefused,
+    HeldUp,
+    Leave,
+    PartCaptured,
+    PartStored,
+    Ready,
+    ToCoordinator,
+    Traffic,
+    Unfit,
+)
 from cutpoint.protocol.overview import Overview, hindrance, overview
 from cutpoint.protocol.recovery import Call, Recovery
 from cutpoint.protocol.recovery_call import Hold, Lives, called_for, requested
@@ -55,9 +67,8 @@ class Coordination:
         self._loaded = False
         self._cut: Cut | None = None
         self._recovery: Recovery | None = None
-        self._cut_requests: list[str] = []
         self._recovery_requests: list[was.RecoveryRequested] = []
-        self._cut_due = False
+        self._wishes = CutWishes(self._desk)
         self._resting = False
         self._hold = ""
         self._given_up: Lives = ()
@@ -73,11 +84,12 @@ class Coordination:
             was.ReleaseRequested: self._on_release_requested,
             was.ForgetRequested: self._on_forget_requested,
             was.IntervalElapsed: self._on_interval_elapsed,
+            was.PolicyChanged: self._on_policy_changed,
             was.CutRetryDue: self._on_cut_retry_due,
             was.DeadlinePassed: lambda e: self._cut is not None and self._cut.deadline_passed(e.cut),
             was.RecoveryOverdue: lambda e: self._recovery is not None and self._recovery.overdue(e.incarnation),
             was.PartsChecked: lambda e: self._cut is not None and self._cut.parts_checked(e.cut, e.complaints),
-            was.ManifestWritten: self._on_manifest_written,
+            was.ManifestWritten: lambda e: self._cut is not None and self._cut.manifest_written(e),
             was.ManifestFailed: lambda e: self._cut is not None and self._cut.manifest_failed(e.cut, e.reason),
             was.ManifestFound: lambda e: self._cut is not None and self._cut.manifest_found(e.cut, e.point),
         }
@@ -90,13 +102,19 @@ class Coordination:
             self._ignored += 1
         while self._loaded and self._work():
             pass
+        if self._loaded:
+            self._wishes.set_timer(blocked=self._under_way)
         return self._desk.take_effects()
 
     @property
     def occupied(self) -> bool:
         """Whether a cut or a recovery is under way or about to be: no time for what can wait."""
-        wanted = self._cut_due or bool(self._cut_requests) or bool(self._recovery_requests)
-        return wanted or self._cut is not None or self._recovery is not None
+        return self._wishes.any or bool(self._recovery_requests) or self._under_way
+
+    @property
+    def _under_way(self) -> bool:
+        """Whether a cut or a recovery is."""
+        return self._cut is not None or self._recovery is not None
 
     @property
     def ledger(self) -> Ledger:
@@ -109,11 +127,7 @@ class Coordination:
 
     def needed(self) -> dict[CutNumber, str]:
         """The cuts whose recovery points cannot be forgotten now, each with the reason."""
-        ledger, computation = self._desk.ledger, self._desk.ledger.computation
-        chosen = [max(ledger.points, default=BEGINNING), computation.base, ledger.restorable(computation.base) or 0]
-        chosen += [computation.open_cut, computation.recovering.target if computation.recovering else BEGINNING]
-        cuts = sorted(dict.fromkeys(CutNumber(cut) for cut in chosen if cut != BEGINNING))
-        return {cut: why for cut in cuts if (why := self._safeguards.needed(ledger, cut))}
+        return self._forgetting.needed()
 
     def participants(self, target: CutNumber) -> tuple[ProcessName, ...]:
         """Who would take part in a recovery to ``target`` now, ascending."""
@@ -121,20 +135,7 @@ class Coordination:
 
     def check(self) -> None:
         """Assert the invariants."""
-        computation, ledger = self.ledger.computation, self.ledger
-        self._desk.membership.check()
-        assert self._cut is None or self._recovery is None, "a cut and a recovery at once"
-        assert computation.base == BEGINNING or computation.base in ledger.points, "a base that is no recovery point"
-        assert not any(cut in ledger.abandoned for cut in ledger.points), "published and abandoned"
-        assert all(cut <= computation.last_cut for cut in (*ledger.points, *ledger.abandoned)), "a number of no cut"
-        if self._cut is not None:
-            assert not self._cut.ended, "an ended cut that is still open"
-            begun = self._cut.phase not in ("numbering", "abandoning")
-            assert not begun or computation.open_cut == self._cut.number, "a cut was begun that has no number"
-            assert all(name in self._cut.members for name in self._cut.parts), "a part of somebody outside the cut"
-        if self._recovery is not None and self._recovery.phase != "fencing":
-            assert self._recovery.incarnation == computation.incarnation, "a recovery that fences nobody"
-            assert not any(agent.admitted for agent in self._desk.membership.connected()), "running while recovering"
+        check(self._desk, self._cut, self._recovery)
 
     # ---------------------------------------------------------------------------------------------- what happened
 
@@ -143,6 +144,7 @@ class Coordination:
             return False
         self._loaded, self._desk.ledger = True, event.ledger.counting_from(event.last_stored)
         self._adoption = Adoption(self._desk, event.stored)
+        self._wishes.cadence.begun(self._desk.now)
         return True
 
     def _on_agent_connected(self, event: was.AgentConnected) -> bool:
@@ -158,6 +160,7 @@ class Coordination:
         member = self.ledger.members.members.get(agent.name)
         if member is not None and member.belongs:
             self._desk.notice("process lost", f"the connection of {agent.name} is gone", process=agent.name)
+        self._wishes.cadence.lost(agent.name)
         if self._cut is not None:
             self._cut.lost(agent.name)
         return True
@@ -191,6 +194,9 @@ class Coordination:
                 return cut.held_up(agent, message.cut, message.by)
             case CutRefused() if cut is not None and agent.admitted:
                 return cut.refused(agent, message.cut, message.reason)
+            case Traffic() if agent.admitted:
+                self._wishes.cadence.reported(self._desk.now, agent.name, message)
+                return True
             case _:
                 return False
 
@@ -202,13 +208,10 @@ class Coordination:
         return True
 
     def _on_cut_requested(self, event: was.CutRequested) -> bool:
-        request = (event.request,)
         if self._recovery is not None:
-            self._desk.answer(request, Refusal(reason=self._under_recovery()))
-        elif len(self._cut_requests) >= self._desk.policy.requests_max:
-            self._desk.answer(request, Refusal(reason="too many requests wait for the next cut; ask again later"))
+            self._desk.answer((event.request,), Refusal(reason=self._under_recovery()))
         else:
-            self._cut_requests.append(event.request)
+            self._wishes.ask(event)
         return True
 
     def _on_recovery_requested(self, event: was.RecoveryRequested) -> bool:
@@ -231,21 +234,25 @@ class Coordination:
         return True
 
     def _on_interval_elapsed(self, _: was.IntervalElapsed) -> bool:
-        if not self._loaded or self._cut is not None or self._recovery is not None:
-            return False
-        self._cut_due = True
+        return self._loaded and self._wishes.elapsed(blocked=self._under_way)
+
+    def _on_policy_changed(self, event: was.PolicyChanged) -> bool:
+        asked = self._desk.policy.rhythm.report_seconds
+        self._desk.policy = event.policy
+        self._wishes.cadence.follow(event.policy.rhythm, self._desk.now)
+        if event.policy.rhythm.report_seconds != asked:
+            self._ask_for_reports()
         return True
+
+    def _ask_for_reports(self) -> None:
+        """Tell everybody who runs how often to report traffic: to be admitted again changes nothing else."""
+        self._desk.say_to_admitted(self.ledger.belonging(), self._desk.admission())
 
     def _on_cut_retry_due(self, _: was.CutRetryDue) -> bool:
         if not self._resting:
             return False
-        self._resting, self._cut_due = False, self._cut is None and self._recovery is None
+        self._resting, self._wishes.due = False, not self._under_way
         return True
-
-    def _on_manifest_written(self, event: was.ManifestWritten) -> bool:
-        return self._cut is not None and self._cut.manifest_written(
-            event.cut, digest=event.digest, size=event.bytes, created=event.created
-        )
 
     # ------------------------------------------------------------------------------------------- what is done next
 
@@ -281,6 +288,7 @@ class Coordination:
         cut.advance()
         if cut.ended:
             self._cut = None
+            self._wishes.ended(cut.number, published=cut.phase == "published")
             self._rest_if(cut.phase == "abandoned")
         return cut.phase != before
 
@@ -309,6 +317,8 @@ class Coordination:
             if recovery.phase == "failed":
                 connected = self._desk.membership.connected()
                 self._given_up = tuple((agent.name, agent.join.life) for agent in connected)
+            elif self._desk.policy.rhythm.report_seconds:
+                self._ask_for_reports()
             for agent in self._desk.membership.connected():
                 if agent.admitted:
                     self._desk.membership.lost_at.pop(agent.name, None)
@@ -329,11 +339,11 @@ class Coordination:
             self._cut = Cut(self._desk, self._safeguards, number=computation.open_cut, requests=(), found=True)
             return True
         if (call := self._unfinished_recovery() or self._requested_recovery() or self._called_for()) is not None:
-            self._refuse_cuts("a recovery is about to begin; ask again when it is over")
+            self._wishes.refuse("a recovery is about to begin; ask again when it is over")
             self._forgetting.refuse_all()
             self._recovery = Recovery(self._desk, self._safeguards, call)
             return True
-        wanted = bool(self._cut_requests) or self._cut_due
+        wanted = self._wishes.any
         members = self._admission.change(cut_wanted=wanted)
         if members is not None:
             self._desk.write(members)
@@ -370,12 +380,11 @@ class Coordination:
         return call if isinstance(call, Call) else None
 
     def _open_cut(self) -> bool:
-        self._cut_due = False
         if reason := hindrance(self._desk):
-            self._refuse_cuts(f"no cut was opened: {reason}")
+            self._wishes.hindered(reason)
             self._rest_if(True)
             return False
-        requests, self._cut_requests = tuple(self._cut_requests), []
+        requests = self._wishes.take()
         number = self._safeguards.number_for_next_cut(self.ledger)
         self._cut = Cut(self._desk, self._safeguards, number=number, requests=requests)
         return True
@@ -385,11 +394,6 @@ class Coordination:
         if failed and self._admission.somebody_awaits_cut() and not self._resting:
             self._resting = True
             self._desk.do(RetryCut(seconds=self._desk.policy.retry_seconds))
-
-    def _refuse_cuts(self, reason: str) -> None:
-        requests, self._cut_requests = tuple(self._cut_requests), []
-        self._desk.answer(requests, Refusal(reason=reason))
-        self._cut_due = False
 
     def _under_recovery(self) -> str:
         waits = "; ".join(self._recovery.waits_for()) if self._recovery is not None else ""

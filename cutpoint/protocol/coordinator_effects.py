@@ -79,6 +79,13 @@ class SetDeadline(Effect):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class SetTimer(Effect):
+    """Say IntervalElapsed after ``seconds``; the timer that was set before is forgotten."""
+
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class RetryCut(Effect):
     """Say CutRetryDue after ``seconds``."""
 
@@ -112,6 +119,8 @@ NOTICES: Mapping[str, str] = {
     "cut opened": "a cut has its number and was begun",
     "cut published": "a cut is a recovery point",
     "cut abandoned": "a cut ended without a recovery point, and why",
+    "cuts fail": "more cuts in a row were abandoned than the policy tolerates",
+    "cuts succeed": "a cut was published after too many had failed",
     "recovery started": "an incarnation was fenced; everybody goes back",
     "recovery waits": "a recovery cannot go on, and for whom it waits",
     "process does not fit": "a program cannot restore its part, which may be sound: everybody waits, and what to do",

@@ -11,6 +11,7 @@ import dataclasses
 from cutpoint.names import BEGINNING, CutNumber, Incarnation, ProcessName
 from cutpoint.protocol.ledger import Ledger, RecoveryPoint
 from cutpoint.protocol.messages import Join, ToCoordinator
+from cutpoint.protocol.policy import Policy
 
 Connection = int
 
@@ -98,7 +99,14 @@ class ForgetRequested(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class IntervalElapsed(Event):
-    """The policy's interval is over: open a cut if that is possible now."""
+    """The time of SetTimer is over: open a cut if one is due and possible now."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyChanged(Event):
+    """The operator has declared another policy; it holds from now on."""
+
+    policy: Policy
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

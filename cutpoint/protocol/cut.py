@@ -24,6 +24,7 @@ from cutpoint.protocol.coordinator_effects import (
     SetDeadline,
     WriteManifest,
 )
+from cutpoint.protocol.coordinator_events import ManifestWritten
 from cutpoint.protocol.cut_records import closing, draft, opening, publication
 from cutpoint.protocol.desk import Desk
 from cutpoint.protocol.ledger import AbandonedCut, LedgerRecord, RecoveryPoint
@@ -174,13 +175,12 @@ class Cut:
         self._write_manifest()
         return True
 
-    def manifest_written(self, cut: CutNumber, *, digest: str, size: int, created: str) -> bool:
-        """The manifest is durable, ``size`` bytes long."""
-        if cut != self.number or self.phase != "writing" or self.point is None:
+    def manifest_written(self, event: ManifestWritten) -> bool:
+        """The manifest is durable."""
+        if event.cut != self.number or self.phase != "writing" or self.point is None:
             return False
-        self.point = msgspec.structs.replace(
-            self.point, manifest=digest, bytes=self.point.bytes + size, created=created
-        )
+        size = self.point.bytes + event.bytes
+        self.point = msgspec.structs.replace(self.point, manifest=event.digest, bytes=size, created=event.created)
         self._step("written")
         return True
 

@@ -16,30 +16,9 @@ from cutpoint.protocol.coordinator_effects import Answer, Disconnect, Effect, No
 from cutpoint.protocol.ledger import Computation, Ledger, LedgerRecord, encode, key_of, key_of_point
 from cutpoint.protocol.membership import Agent, Membership
 from cutpoint.protocol.messages import Admit, Rejected, ToAgent
+from cutpoint.protocol.policy import Policy
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Policy:
-    """What the operator decided. ``interval_seconds`` 0: cuts on demand only (the driver keeps the interval).
-
-    ``automatic_recovery``: a process that lost its memory takes everybody back by itself.
-    """
-
-    interval_seconds: float = 0.0
-    deadline_seconds: float = 10.0
-    automatic_recovery: bool = True
-    missing_notice_seconds: float = 5.0
-    retry_seconds: float = 1.0
-    requests_max: int = 100
-
-    def __post_init__(self) -> None:
-        if (
-            self.interval_seconds < 0
-            or min(self.deadline_seconds, self.missing_notice_seconds, self.retry_seconds) <= 0
-        ):
-            raise ValueError("an interval must not be negative, and deadlines must be positive; times are in seconds")
-        if self.requests_max < 1:
-            raise ValueError("requests_max must be at least 1")
+__all__ = ["Desk", "Policy"]
 
 
 REFUSAL_REPEAT_SECONDS = 60.0
@@ -117,6 +96,7 @@ class Desk:
             cut=CutNumber(ended),
             base=computation.base,
             store=self.store,
+            report_seconds=self.policy.rhythm.report_seconds,
         )
 
     # --------------------------------------------------------------------------------------------------- ledger

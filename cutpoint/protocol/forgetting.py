@@ -12,7 +12,7 @@ no record: every cut that has ended is a recovery point, or abandoned, or was co
 
 from __future__ import annotations
 
-from cutpoint.names import CutNumber
+from cutpoint.names import BEGINNING, CutNumber
 from cutpoint.protocol.coordinator_effects import Forgotten, Refusal
 from cutpoint.protocol.coordinator_events import ForgetRequested
 from cutpoint.protocol.desk import Desk
@@ -39,6 +39,14 @@ class Forgetting:
             self._desk.answer((event.request,), Refusal(reason=reason))
         else:
             self._waiting.append(event)
+
+    def needed(self) -> dict[CutNumber, str]:
+        """The cuts whose recovery points cannot be forgotten now, each with the reason."""
+        ledger, computation = self._desk.ledger, self._desk.ledger.computation
+        chosen = [max(ledger.points, default=BEGINNING), computation.base, ledger.restorable(computation.base) or 0]
+        chosen += [computation.open_cut, computation.recovering.target if computation.recovering else BEGINNING]
+        cuts = sorted(dict.fromkeys(CutNumber(cut) for cut in chosen if cut != BEGINNING))
+        return {cut: why for cut in cuts if (why := self._safeguards.needed(ledger, cut))}
 
     def refuse_all(self) -> None:
         """A recovery begins: whatever it may fall back to has to stay."""

@@ -327,20 +327,37 @@ class Unfit(msgspec.Struct, frozen=True, kw_only=True, tag="unfit"):
     damaged: bool = True
 
 
-ToCoordinator = Join | Leave | PartCaptured | PartStored | CutRefused | HeldUp | Ready | Unfit
+class Traffic(msgspec.Struct, frozen=True, kw_only=True, tag="traffic"):
+    """How much this process has sent on its channels: in its life, and since its record of the last recovery point.
+
+    Said only to a coordinator that has asked for it (`Admit.report_seconds`). Bytes count as limits do, without frames.
+    """
+
+    messages: int
+    bytes: int
+    messages_since: int = 0
+    bytes_since: int = 0
+
+
+ToCoordinator = Join | Leave | PartCaptured | PartStored | CutRefused | HeldUp | Ready | Unfit | Traffic
 
 
 # --------------------------------------------------------------------------------------- coordinator to agent
 
 
 class Admit(msgspec.Struct, frozen=True, kw_only=True, tag="admit"):
-    """The process is a member. ``store`` is the URL that parts are written to; ``cut`` the last number used."""
+    """The process is a member. ``store`` is the URL that parts are written to; ``cut`` the last number used.
+
+    ``report_seconds``: how often the process is to say `Traffic` while it sends anything; 0: never. A process that
+    runs already is told again when that changes.
+    """
 
     computation: str
     incarnation: Incarnation
     cut: CutNumber
     base: CutNumber
     store: str
+    report_seconds: float = 0.0
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):

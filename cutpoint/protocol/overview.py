@@ -108,6 +108,10 @@ def hindrance(desk: Desk) -> str:
     members = desk.ledger.belonging()
     if not members:
         return "no process has joined yet; start one whose agent names this coordinator"
+    strangers = [name for name in desk.policy.strict if name not in members]
+    if strangers:
+        text = naming(strangers, "has not joined and is", "have not joined and are")
+        return f"{text} declared strict; start what is missing, or declare it joined in the policy"
     missing = [name for name in members if desk.membership.get(name) is None]
     if missing:
         text = naming(missing, "is not connected; start it again", "are not connected; start them again")

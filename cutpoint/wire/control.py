@@ -23,6 +23,7 @@ from cutpoint.protocol.messages import (
     StateSummary,
     ToAgent,
     ToCoordinator,
+    Traffic,
 )
 from cutpoint.wire.checks import (
     TEXT_MAX,
@@ -143,7 +144,11 @@ def _check_stored(message: PartStored) -> str:
 
 
 def _check_admit(message: Admit) -> str:
-    return check_texts(message, ("computation",))
+    return check_texts(message, ("computation",)) or check_seconds(message.report_seconds, "report_seconds")
+
+
+def _check_traffic(message: Traffic) -> str:
+    return check_numbers(message, message.__struct_fields__)
 
 
 def _check_begin(message: Begin) -> str:
@@ -161,6 +166,7 @@ def _check_prepare(message: Prepare) -> str:
 _CHECKS: Mapping[type, Callable[[Any], str]] = {
     Join: _check_join,
     PartStored: _check_stored,
+    Traffic: _check_traffic,
     Admit: _check_admit,
     Begin: _check_begin,
     Prepare: _check_prepare,
