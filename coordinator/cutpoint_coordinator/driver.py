@@ -24,6 +24,7 @@ from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.coordination import Coordination
 from cutpoint.protocol.ledger import FAMILIES, RecoveryPoint, from_records
 from cutpoint.protocol.messages import Join, ToCoordinator
+from cutpoint.protocol.policy import Policy
 from cutpoint.registry import Conflict, Leadership, Registry, Transaction
 from cutpoint.store import Backend, KeyRing
 from cutpoint.store.caching import uncached
@@ -47,6 +48,7 @@ RETRY_SECONDS_MAX = 10.0
 
 _LOUD = (
     "cut abandoned",
+    "cuts fail",
     "process does not fit",
     "recovery point damaged",
     "recovery failed",
@@ -97,7 +99,7 @@ class Driver:
         self._writes: asyncio.Queue[ask.WriteLedger] = asyncio.Queue()
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._timers: dict[asyncio.TimerHandle, None] = {}
-        self._interval: asyncio.TimerHandle | None = None
+        self._wake: asyncio.TimerHandle | None = None
         self._cut_open = False
         self.occupied = False
         self.quiet = asyncio.Event()
@@ -111,6 +113,7 @@ class Driver:
             ask.WriteManifest: lambda effect: self._spawn(self._write_manifest(effect)),
             ask.FindManifest: lambda effect: self._spawn(self._find_manifest(effect)),
             ask.SetDeadline: lambda e: self._later(e.seconds, lambda: was.DeadlinePassed(now=self._now(), cut=e.cut)),
+            ask.SetTimer: self._set_timer,
             ask.RetryCut: lambda e: self._later(e.seconds, lambda: was.CutRetryDue(now=self._now())),
             ask.WatchRecovery: lambda e: self._later(
                 e.seconds, lambda: was.RecoveryOverdue(now=self._now(), incarnation=e.incarnation)
@@ -133,7 +136,6 @@ class Driver:
         last_stored, stored = await self._stored() if is_new else (BEGINNING, tuple[RecoveryPoint, ...]())
         self._spawn(self._write_ledger())
         self._spawn(self._watch_leadership())
-        self._arm_interval()
         self.step(was.LedgerLoaded(now=self._now(), ledger=ledger, last_stored=last_stored, stored=stored))
 
     async def _stored(self) -> tuple[CutNumber, tuple[RecoveryPoint, ...]]:
@@ -173,7 +175,6 @@ class Driver:
             self.quiet.set()
         was_open, self._cut_open = self._cut_open, bool(self.core.ledger.computation.open_cut)
         if was_open and not self._cut_open:
-            self._arm_interval()
             for tell in self.on_cut_end:
                 tell()
 
@@ -218,6 +219,10 @@ class Driver:
         self.step(was.ForgetRequested(now=self._now(), request=name, cuts=cuts))
         return request
 
+    def follow(self, policy: Policy) -> None:
+        """Another policy holds from now on."""
+        self.step(was.PolicyChanged(now=self._now(), policy=policy))
+
     def end(self, reason: str) -> None:
         """Stop for good: no event reaches the core any more, every agent's connection is closed."""
         if self.ended.done():
@@ -227,8 +232,8 @@ class Driver:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        if self._interval is not None:
-            self._interval.cancel()
+        if self._wake is not None:
+            self._wake.cancel()
         for link in self._links.values():
             link.end(f"this coordinator stopped leading ({reason}); connect again")
         for task in self._tasks:
@@ -267,16 +272,10 @@ class Driver:
         timer = self._loop.call_later(seconds, fire)
         self._timers[timer] = None
 
-    def _arm_interval(self) -> None:
-        """The next interval counts from now, also when this one opened no cut."""
-        if self._interval is not None:
-            self._interval.cancel()
-        if self._settings.interval_seconds is not None and not self.ended.done():
-            self._interval = self._loop.call_later(self._settings.interval_seconds, self._interval_elapsed)
-
-    def _interval_elapsed(self) -> None:
-        self._arm_interval()
-        self.step(was.IntervalElapsed(now=self._now()))
+    def _set_timer(self, effect: ask.SetTimer) -> None:
+        if self._wake is not None:
+            self._wake.cancel()
+        self._wake = self._loop.call_later(effect.seconds, lambda: self.step(was.IntervalElapsed(now=self._now())))
 
     # --------------------------------------------------------------------------------------- effects that take time
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from cutpoint.errors import RegistryError
+from cutpoint.protocol.cadence import Rhythm
 from cutpoint.protocol.coordination import Coordination
 from cutpoint.protocol.desk import Policy
 from cutpoint.registry import Leader, Leadership
@@ -207,7 +208,7 @@ class Service:
     def _policy(self) -> Policy:
         settings = self.settings
         return Policy(
-            interval_seconds=settings.interval_seconds or 0.0,
+            rhythm=Rhythm(interval_seconds=settings.interval_seconds or 0.0),
             deadline_seconds=settings.deadline_seconds,
             automatic_recovery=not settings.manual_recovery,
             missing_notice_seconds=settings.missing_seconds,

@@ -78,6 +78,10 @@ class Rhythm:
         return min(self.retry_seconds * 2.0**doublings, self.retry_seconds_max)
 
 
+ON_DEMAND = Rhythm()
+"""No cut begins by itself."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class _Report:
     at: float
@@ -92,7 +96,7 @@ class Cadence:
         self.rhythm = rhythm
         self.setbacks = 0
         self._counted_from = 0.0
-        self._ended_at = float("-inf")
+        self._ended_at = 0.0
         self._setback_at = 0.0
         self._enough_at: float | None = None
         self._reports: dict[ProcessName, _Report] = {}
@@ -101,8 +105,8 @@ class Cadence:
     # ---------------------------------------------------------------------------------------------- what happened
 
     def begun(self, now: float) -> None:
-        """This coordinator leads from now on; nobody knows when the last cut was."""
-        self._counted_from = now
+        """This coordinator leads from now on; nobody knows when the last cut was, so it counts as just now."""
+        self._counted_from = self._ended_at = now
 
     def follow(self, rhythm: Rhythm, now: float) -> None:
         """Another rhythm holds from now on."""
@@ -144,15 +148,15 @@ class Cadence:
     def elapsed(self, now: float, *, blocked: bool) -> bool:
         """The timer has run down: whether a cut is to begin now. ``blocked``: none can begin, whatever is due.
 
-        With a rhythm that asks for no cuts there is no timer; a driver that keeps no time of its own, as a model does,
-        may say all the same that it has run down, and that is a wish for a cut.
+        A driver that was asked for no timer and keeps no time of its own, as a model does, may say all the same that
+        it has run down: that is a wish for a cut.
         """
-        self._timer = None
+        unasked, self._timer = self._timer is None, None
         if blocked:
             self._counted_from = now
             return False
         if not self.rhythm.automatic:
-            return True
+            return unasked
         due = self._due_at()
         if due is None or now + GRAIN_SECONDS < due or not self._may_begin(now, due):
             return False
@@ -181,8 +185,9 @@ class Cadence:
     # ---------------------------------------------------------------------------------------------------- inside
 
     def _set_back(self, now: float) -> None:
-        self.setbacks += 1
-        self._setback_at = now
+        if self.rhythm.automatic:
+            self.setbacks += 1
+            self._setback_at = now
 
     def _judge_volume(self, now: float) -> None:
         if self._enough_at is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from cutpoint.names import ProcessName
-from cutpoint.protocol.cadence import Rhythm
+from cutpoint.protocol.cadence import ON_DEMAND, Rhythm
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class Policy:
     ``retry_seconds``: when the cut is tried again that somebody who leaves or comes waits for.
     """
 
-    rhythm: Rhythm = Rhythm()
+    rhythm: Rhythm = ON_DEMAND
     deadline_seconds: float = 10.0
     automatic_recovery: bool = True
     missing_notice_seconds: float = 5.0
