@@ -7,10 +7,11 @@ service can have, and before the service's own hooks are run at a restore, they 
 from __future__ import annotations
 
 from cutpoint.state import States
+from cutpoint.state.built_in import TIMERS_STATE
 from cutpoint_agents.activity import Activity
 from cutpoint_agents.chance import RANDOM_STATE, AnyRandom, Chance
 from cutpoint_agents.clock import CLOCK_STATE, Clock
-from cutpoint_agents.timers import TIMERS_STATE, Handler, Timer, Timers
+from cutpoint_agents.timers import Handler, Timer, Timers
 from cutpoint_agents.turns import Turns
 
 

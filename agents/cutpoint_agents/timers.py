@@ -30,7 +30,6 @@ from cutpoint_agents.turns import Turns
 
 log = logging.getLogger(LOG_NAME)
 
-TIMERS_STATE = "@timers"
 _PLAIN = format_named("msgpack")
 _LOOK_AGAIN_SECONDS = 60.0
 """How long to wait at most before the clock is read again: a host's clock may be set."""

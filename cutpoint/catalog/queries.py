@@ -66,18 +66,7 @@ class Query:
 
         Raises `UsageError` if it is no table, or reading it would run code; `Damaged`, `ObjectMissing`.
         """
-        table = TableReader(self._reader, self._state, self.where)
-        said: dict[Any, Entry | None] = {}
-        for run in reversed(table.runs):
-            newer: dict[Any, Entry | None] = {}
-            wanted = [key for key in keys if key not in said]
-            for batch in table.batches((run,), about=wanted):
-                newer.update(_said(batch, wanted))
-            said.update(newer)
-            if all(key in said for key in keys) or (keys[0] in said and said[keys[0]] is not None):
-                break
-        found = (said.get(key) for key in keys)
-        return next((entry for entry in found if entry is not None), None)
+        return find_entry(TableReader(self._reader, self._state, self.where), keys)
 
     def entries(self) -> Iterator[Entry]:
         """The whole table, in its order. Raises as `find`, while it is read."""
@@ -89,6 +78,21 @@ class Query:
         if self.is_table:
             raise UsageError(f"{self.where} is a table; nothing was read; name a key, or say --all for the whole of it")
         return content_of(self._reader, self._state, self.where)
+
+
+def find_entry(table: TableReader, keys: Sequence[Any]) -> Entry | None:
+    """The first of ``keys`` that ``table`` has, with its value; None if it has none of them. Raises as `Query.find`."""
+    said: dict[Any, Entry | None] = {}
+    for run in reversed(table.runs):
+        newer: dict[Any, Entry | None] = {}
+        wanted = [key for key in keys if key not in said]
+        for batch in table.batches((run,), about=wanted):
+            newer.update(_said(batch, wanted))
+        said.update(newer)
+        if all(key in said for key in keys) or (keys[0] in said and said[keys[0]] is not None):
+            break
+    found = (said.get(key) for key in keys)
+    return next((entry for entry in found if entry is not None), None)
 
 
 def _said(batch: Batch, keys: Sequence[Any]) -> dict[Any, Entry | None]:

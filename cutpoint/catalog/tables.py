@@ -27,11 +27,14 @@ _ENCODED_ONE_WAY = (str, bytes)
 class TableReader:
     """One table of one part. Nothing is read before it is asked for; all calls block."""
 
-    def __init__(self, reader: PartReader, state: StoredState, where: str) -> None:
-        """``where`` names the table in errors. Raises `UsageError` if it is none, or its keys cannot be read."""
+    def __init__(self, reader: PartReader, state: StoredState, where: str, *, vouched: bool = False) -> None:
+        """``where`` names the table in errors; ``vouched``: see `readable_format`.
+
+        Raises `UsageError` if it is none, or its keys cannot be read.
+        """
         if state.kind != TABLE:
             raise UsageError(f"{where} is no table but a {state.kind}; nothing was read; leave the key out")
-        self.format = readable_format(state, where)
+        self.format = readable_format(state, where, vouched=vouched)
         self.where = where
         self.runs = state.runs
         self._reader = reader
@@ -73,10 +76,13 @@ class TableReader:
         yield from changed.items()
 
 
-def readable_format(state: StoredState, where: str) -> Format:
-    """How the state is read. Raises `UsageError` if reading it would run code, `ConfigurationError` if unknown."""
+def readable_format(state: StoredState, where: str, *, vouched: bool = False) -> Format:
+    """How the state is read. ``vouched``: its bytes are authentic, and this is a process in which their code may run.
+
+    Raises `UsageError` if reading it would run code and nobody has vouched, `ConfigurationError` if it is unknown.
+    """
     found = format_named(state.format)
-    if not found.safe:
+    if not found.safe and not vouched:
         raise UsageError(
             f"{where} is kept as {state.format}, and reading that would run the code that its bytes name; nothing was "
             "read; replay the recovery point with the program that wrote it, or keep the state as msgpack"
@@ -84,9 +90,9 @@ def readable_format(state: StoredState, where: str) -> Format:
     return found
 
 
-def content_of(reader: PartReader, state: StoredState, where: str) -> Any:
+def content_of(reader: PartReader, state: StoredState, where: str, *, vouched: bool = False) -> Any:
     """The decoded content of a state that is no table. Raises as `readable_format`, `Damaged`, `ObjectMissing`."""
-    format_ = readable_format(state, where)
+    format_ = readable_format(state, where, vouched=vouched)
     return format_.decode(reader.content(state.runs, bytes_max=CONTENT_BYTES_MAX), where)
 
 

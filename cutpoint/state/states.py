@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from cutpoint.errors import ConfigurationError, Damaged, RecoveryFailed, UsageError
 from cutpoint.names import is_process_name
+from cutpoint.state.built_in import BUILT_IN_SIGN
 from cutpoint.state.capture import TableCapture
 from cutpoint.state.checking import Checker
 from cutpoint.state.declared import Content, Declared, Holder, Migrations, StoredLike, StoredTable
@@ -25,8 +26,6 @@ from cutpoint.wire.checks import one_line
 
 T = TypeVar("T")
 NO_MIGRATIONS: Migrations = {}
-BUILT_IN_SIGN = "@"
-"""The first character of the name of every built-in state, and of no other's."""
 
 
 class Restoration:

@@ -21,7 +21,7 @@ from cutpoint.protocol.messages import InFlight, Payload
 from cutpoint.protocol.process import Process
 from cutpoint.protocol.session import Session
 from cutpoint.state import CapturedState, States
-from cutpoint.state.states import BUILT_IN_SIGN
+from cutpoint.state.built_in import BUILT_IN_SIGN
 from cutpoint_agents.parts import Parts
 from cutpoint_simulations.chronicle.observations import (
     Admitted,

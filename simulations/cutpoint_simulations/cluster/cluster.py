@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from cutpoint.errors import ConfigurationError
+from cutpoint.monitors import Monitor
 from cutpoint.registry import Registry
 from cutpoint.store import Backend
 from cutpoint_coordinator.client import CoordinatorClient
@@ -133,6 +134,10 @@ class Cluster:
     def invariant(self, name: str, check: Check) -> None:
         """What must hold in every recovery point: ``check`` is given it and returns a complaint, or None."""
         declare_check(self.invariants, name, check)
+
+    def monitor(self, monitor: Monitor) -> None:
+        """What must hold in every recovery point, as a monitor of the running computation says it, too."""
+        self.invariant(monitor.name, monitor)
 
     def finally_(self, name: str, check: Check) -> None:
         """What must hold at the end of a run, all faults healed: ``check`` returns a complaint, or None.

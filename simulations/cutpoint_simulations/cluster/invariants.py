@@ -1,4 +1,4 @@
-"""What a user's own invariants are given: a recovery point with decoded states, and what was in flight in it.
+"""What must hold of a user's services: functions of a recovery point, the very same that monitors are made of.
 
 An invariant looks at the whole cut, messages under way included: "the money in all accounts plus all payments under
 way is what it was at the beginning".
@@ -6,34 +6,11 @@ way is what it was at the beginning".
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from cutpoint.errors import ConfigurationError
+from cutpoint.monitors import InFlight, Recorded
+from cutpoint.monitors.monitor import Check
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class InFlight:
-    """A message that a recovery point holds: sent, and not yet received."""
-
-    sender: str
-    receiver: str
-    channel: str
-    payload: str | bytes
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Recorded:
-    """A recovery point. ``states``: by process, then by the state's name; ``in_flight``: by channel, in order."""
-
-    cut: int
-    states: Mapping[str, Mapping[str, Any]]
-    in_flight: tuple[InFlight, ...]
-
-
-Check = Callable[[Recorded], str | None]
-"""Returns what is wrong, for people, or None. It must not change what it is given."""
+__all__ = ["Check", "InFlight", "Recorded", "declare_check"]
 
 
 def declare_check(checks: dict[str, Check], name: str, check: Check) -> None:

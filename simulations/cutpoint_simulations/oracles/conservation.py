@@ -8,17 +8,14 @@ the payload of a message in flight.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import ClassVar
 
-from cutpoint_simulations.cluster import Recorded
+from cutpoint.monitors import Recorded
+from cutpoint.monitors.conservation import Measure, OfPayload, OfStates, measured, unbalanced
 from cutpoint_simulations.oracles.case import Case, Published
 from cutpoint_simulations.oracles.oracle import Oracle, Violations
 from cutpoint_simulations.oracles.recorded import recorded
-
-Measure = int | float
-OfStates = Callable[[Mapping[str, Any]], Measure]
-OfPayload = Callable[[str | bytes], Measure]
 
 
 class Conservation(Oracle):
@@ -48,15 +45,7 @@ class Conservation(Oracle):
 
     def check(self, point: Recorded) -> str | None:
         """The same as an invariant of a cluster: what is wrong, or None."""
-        in_states = sum(self._states(states) for states in point.states.values())
-        under_way = sum(self._payload(message.payload) for message in point.in_flight)
-        found = in_states + under_way
-        if self._total is None:
-            self._total = found
         total = self._total(tuple(sorted(point.states))) if callable(self._total) else self._total
-        if found == total:
-            return None
-        return (
-            f"{in_states} in the states of {len(point.states)} processes and {under_way} in {len(point.in_flight)} "
-            f"messages under way are {found}, not {total}"
-        )
+        if total is None:
+            total = self._total = measured(point, states=self._states, payload=self._payload)
+        return unbalanced(point, states=self._states, payload=self._payload, total=total)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from cutpoint.protocol.messages import Close
-from cutpoint.store import Part
-from cutpoint_simulations.cluster import InFlight, Recorded
+from cutpoint.monitors import Recorded
+from cutpoint.monitors.recorded import under_way
 from cutpoint_simulations.oracles.case import Published, contents
 
 
@@ -14,23 +13,6 @@ def recorded(point: Published) -> Recorded:
     return Recorded(
         cut=point.cut,
         states={str(part.process): contents(part) for part in parts},
-        in_flight=tuple(message for part in parts for message in _under_way(part)),
+        in_flight=tuple(message for part in parts for message in under_way(part.process, part.sessions)),
+        incarnation=int(point.point.incarnation),
     )
-
-
-def _under_way(part: Part) -> list[InFlight]:
-    """The messages that a part holds, both ways; the ends of channels are none."""
-    found = []
-    me = str(part.process)
-    for record in part.sessions:
-        evidence = record.evidence
-        for sender, receiver, messages in (
-            (str(evidence.peer), me, record.incoming_in_flight),
-            (me, str(evidence.peer), record.outgoing_in_flight),
-        ):
-            for message in messages:
-                if not isinstance(message.payload, Close):
-                    found.append(
-                        InFlight(sender=sender, receiver=receiver, channel=evidence.session, payload=message.payload)
-                    )
-    return found

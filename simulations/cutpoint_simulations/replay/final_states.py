@@ -13,8 +13,8 @@ import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from cutpoint.state.built_in import BUILT_IN_SIGN
 from cutpoint.state.plain import NotPlain, encode_plain
-from cutpoint.state.states import BUILT_IN_SIGN
 from cutpoint_simulations.chronicle.observations import shortly
 from cutpoint_simulations.cluster import Recorded
 

@@ -19,7 +19,7 @@ import msgspec
 from cutpoint.errors import CutpointError
 from cutpoint.names import CutNumber
 from cutpoint.protocol.ledger import RecoveryPoint
-from cutpoint_agents.timers import TIMERS_STATE
+from cutpoint.state.built_in import TIMERS_STATE
 from cutpoint_coordinator.publishing import point_of
 from cutpoint_simulations.chronicle import Chronicle, Tracing, Watch
 from cutpoint_simulations.chronicle.observations import Observation, Sent, Taken

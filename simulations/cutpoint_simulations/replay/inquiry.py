@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from cutpoint.errors import ConfigurationError
-from cutpoint.state.states import BUILT_IN_SIGN
+from cutpoint.state.built_in import BUILT_IN_SIGN
 from cutpoint.wire.checks import one_line
 from cutpoint_simulations.cluster.freshness import fresh_application
 from cutpoint_simulations.cores import on_cores
