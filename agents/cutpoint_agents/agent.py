@@ -20,13 +20,20 @@ import aiohttp
 from aiohttp import web
 
 from cutpoint.errors import ConfigurationError, CutpointError, RolledBack, UsageError
-from cutpoint.names import BEGINNING, FIRST_INCARNATION, Incarnation, Life, ProcessName, is_process_name
+from cutpoint.names import BEGINNING, FIRST_INCARNATION, Life, ProcessName, is_process_name
 from cutpoint.protocol.events import CoordinatorSaid, LeaveRequested
 from cutpoint.protocol.messages import Admit
-from cutpoint.protocol.process import Statistics as ProcessStatistics
 from cutpoint.state import Derived, Hooks, Migrations, States, Table, Value
 from cutpoint.store import KeyRing, loaded_keys
-from cutpoint_agents.aiohttp_websocket import Dialling, WrappedClient, WrappedServer, Wrapping, install, wrap
+from cutpoint_agents.aiohttp_websocket import (
+    Dialling,
+    WrappedClient,
+    WrappedServer,
+    Wrapping,
+    endpoint_of,
+    install,
+    wrap,
+)
 from cutpoint_agents.chance import AnyRandom, entropy
 from cutpoint_agents.clock import Clock
 from cutpoint_agents.control import Control
@@ -35,6 +42,7 @@ from cutpoint_agents.leaving import not_left
 from cutpoint_agents.producer import TaskFunction
 from cutpoint_agents.settings import LOG_NAME, Rollback, Settings
 from cutpoint_agents.starting import wait_started, with_scheme
+from cutpoint_agents.statistics import Statistics
 from cutpoint_agents.surroundings import Surroundings
 from cutpoint_agents.timers import Handler, Timer
 
@@ -43,26 +51,6 @@ log = logging.getLogger(LOG_NAME)
 T = TypeVar("T")
 TF = TypeVar("TF", bound=TaskFunction)
 _GOING_AWAY = 1001
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Statistics:
-    """What an agent has seen. ``faults`` counts bugs of Cutpoint's own: it is 0.
-
-    ``tasks_failed``: how often a function under ``@agent.task`` has raised and was started again; ``timers_failed``:
-    how often a timer's handler has raised.
-    """
-
-    name: str
-    life: str
-    phase: str
-    incarnation: Incarnation
-    cut: int
-    connected: bool
-    faults: int
-    process: ProcessStatistics
-    tasks_failed: int = 0
-    timers_failed: int = 0
 
 
 class Agent:
@@ -108,7 +96,7 @@ class Agent:
         self._states = States()
         self._keys = loaded_keys(keys)
         self._chance = chance or entropy()
-        self.driver = Driver(
+        self.driver = driver = Driver(
             name=self.name,
             life=self.life,
             states=self._states,
@@ -119,10 +107,10 @@ class Agent:
             chance=self._chance,
         )
         self._surroundings = Surroundings(
-            self._states, entropy=self._chance, turns=self.driver.turns, activity=self.driver.activity
+            self._states, entropy=self._chance, process=driver.process, turns=driver.turns, activity=driver.activity
         )
         self._dialling = Dialling(settings)
-        self.driver.switchboard.dial_to = self._dialling.to
+        driver.switchboard.dial_to = self._dialling.to
         named = () if coordinator is None else (coordinator,) if isinstance(coordinator, str) else tuple(coordinator)
         self._urls = urls = tuple(with_scheme(url) for url in named)
         self._token = token
@@ -229,6 +217,15 @@ class Agent:
     def turn(self) -> contextlib.AbstractAsyncContextManager[None]:
         """``async with agent.turn():`` no state is recorded inside. Waits while a cut waits for turns to end."""
         return self.driver.turns.turn()
+
+    def waiting(self, for_whom: Any = "", why: str = "") -> contextlib.AbstractAsyncContextManager[None]:
+        """``async with agent.waiting(channel):`` this task does not go on until somebody else has done something.
+
+        ``for_whom``: a wrapped WebSocket, the name of a process, or nothing: something in this process, such as a lock.
+        Every recovery point holds what is waited for, ``why`` included: a deadlock shows in it. The open turn is set
+        aside meanwhile, so state may be recorded; it has to say what is left to do after the wait.
+        """
+        return self._surroundings.waits.waiting(endpoint_of(for_whom) or for_whom, why)
 
     def task(self, function: TF) -> TF:
         """Run this async function whenever the process starts: at first, and again after each recovery.

@@ -136,7 +136,7 @@ class Timers:
                 self.pending.drop(key)
                 await self._call(timer, key)
         finally:
-            self._turns.end(turn)
+            self._turns.finish(turn)
 
     async def _call(self, timer: Timer, key: Key) -> None:
         try:

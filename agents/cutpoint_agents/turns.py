@@ -64,6 +64,7 @@ class Turns:
         self._by_task: dict[AnyTask, OpenTurn | None] = {}
         self._by_number: dict[Turn, OpenTurn] = {}
         self._waiting: list[asyncio.Future[None]] = []
+        self._aside: dict[AnyTask, OpenTurn] = {}
         self._opened: Turn = 0
         self._era = 0
 
@@ -118,7 +119,7 @@ class Turns:
         try:
             yield
         finally:
-            self.end(turn)
+            self.finish(turn)
 
     async def open(self, owner: Owner) -> OpenTurn:
         """Begin a turn without a message. Raises `RolledBack` if a recovery comes first."""
@@ -134,6 +135,39 @@ class Turns:
             await waiter
             if era != self._era:
                 raise RolledBack("this task waited for a turn of an incarnation that a recovery has ended")
+
+    def finish(self, turn: OpenTurn) -> None:
+        """End a turn that `open` gave, or the one in which its task went on after a wait."""
+        self.end(turn)
+        later = self._by_task.get(turn.task)
+        if later is not None and later.owner is turn.owner:
+            self.end(later)
+
+    # ------------------------------------------------------------------------------------------ turns with a wait
+
+    def set_aside(self) -> OpenTurn | None:
+        """End the running task's turn, which `take_up` goes on with after a wait; None: it has none."""
+        turn = self.current()
+        if turn is not None:
+            self._aside[turn.task] = turn
+            self.end(turn)
+        return turn
+
+    async def take_up(self, turn: OpenTurn | None) -> None:
+        """Go on where ``turn`` was set aside; what has come meanwhile belongs to it. Raises `RolledBack`."""
+        self.drop_aside(turn)
+        if turn is None:
+            return
+        begun = self.current()
+        if begun is None:
+            await self.open(turn.owner)
+        else:
+            begun.owner = turn.owner
+
+    def drop_aside(self, turn: OpenTurn | None) -> None:
+        """Whoever set ``turn`` aside does not go on with it."""
+        if turn is not None:
+            self._aside.pop(turn.task, None)
 
     def opened(self, number: Turn) -> None:
         """The core says that the turn is open."""
@@ -153,8 +187,8 @@ class Turns:
         return self._by_task.get(current_task())
 
     def tasks(self) -> tuple[AnyTask, ...]:
-        """The tasks that have an open turn, oldest turn first."""
-        return tuple(turn.task for turn in self._by_number.values())
+        """The tasks that have an open turn, oldest turn first, and those that have set one aside."""
+        return tuple(dict.fromkeys((*(turn.task for turn in self._by_number.values()), *self._aside)))
 
     def describe(self, numbers: Iterable[Turn]) -> tuple[str, ...]:
         """For each of these turns: the channel, the handler and the line that it waits at."""

@@ -40,7 +40,7 @@ def stored_point(backend: Backend, cut: CutNumber, keys: KeyRing | None = None) 
     vouched = keys is not None and bool(keys.trusted)
     manifest = reader.manifest
     try:
-        certificate = msgspec.convert(manifest.certificate, Certificate)
+        certificate = msgspec.convert(manifest.certificate, Certificate) if manifest.certificate else None
     except msgspec.ValidationError as error:
         raise Damaged(
             f"the certificate of recovery point {cut} is none: {one_line(error)}; take another recovery point"

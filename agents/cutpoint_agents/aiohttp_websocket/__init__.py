@@ -10,8 +10,8 @@
 from __future__ import annotations
 
 from cutpoint_agents.aiohttp_websocket.carriers import install
-from cutpoint_agents.aiohttp_websocket.surface import WrappedClient, WrappedServer
+from cutpoint_agents.aiohttp_websocket.surface import WrappedClient, WrappedServer, endpoint_of
 from cutpoint_agents.aiohttp_websocket.transport import Dialling
 from cutpoint_agents.aiohttp_websocket.wrapping import Wrapping, wrap
 
-__all__ = ["Dialling", "WrappedClient", "WrappedServer", "Wrapping", "install", "wrap"]
+__all__ = ["Dialling", "WrappedClient", "WrappedServer", "Wrapping", "endpoint_of", "install", "wrap"]

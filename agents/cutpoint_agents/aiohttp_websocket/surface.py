@@ -242,6 +242,11 @@ class _Surface(Generic[R]):
         return await self._end.close(int(code), bytes(message).decode(errors="replace"))
 
 
+def endpoint_of(wrapped: object) -> Endpoint | None:
+    """The end of the session that a wrapped WebSocket stands for; None if it is none."""
+    return wrapped._end if isinstance(wrapped, _Surface) else None
+
+
 class WrappedClient(_Surface[aiohttp.ClientWebSocketResponse]):
     """Stands for an `aiohttp.ClientWebSocketResponse`."""
 
