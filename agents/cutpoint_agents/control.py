@@ -18,10 +18,13 @@ import aiohttp
 
 from cutpoint.errors import ConfigurationError, CoordinatorUnreachable, CutpointError, ProtocolViolation
 from cutpoint.protocol.events import CoordinatorConnected, CoordinatorSaid
+from cutpoint.protocol.holdups import HoldUp, LoopHeld
 from cutpoint.protocol.messages import Rejected, ToCoordinator
 from cutpoint.wire import CONTROL_BYTES_MAX, decode_to_agent, encode_control
 from cutpoint_agents.backoff import Backoff
 from cutpoint_agents.driver import Driver
+from cutpoint_agents.loop_report import report
+from cutpoint_agents.loop_watch import LoopWatch
 from cutpoint_agents.rota import Rota
 from cutpoint_agents.settings import LOG_NAME, Settings
 
@@ -56,6 +59,10 @@ class Control:
         self._met = False
         self._task: asyncio.Task[None] | None = None
         self._rejection: tuple[str, bool] | None = None
+        self._at = ""
+        self.loop_watch = LoopWatch(
+            seconds=settings.loop_held_seconds, title_of=driver.turns.title_of, held=self._loop_held
+        )
         self.waiting_for = "the coordinator"
         self.failed: asyncio.Future[CutpointError] | None = None
         driver.tell = self.tell
@@ -71,9 +78,11 @@ class Control:
         loop = asyncio.get_running_loop()
         self.failed = loop.create_future()
         self._task = loop.create_task(self._keep_connected(), name="cutpoint control")
+        self.loop_watch.start()
 
     async def stop(self) -> None:
         """Close the control connection, after what was told has been sent."""
+        self.loop_watch.stop()
         if self._outbox is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._outbox.join(), 1.0)
@@ -87,6 +96,13 @@ class Control:
             return False
         self._outbox.put_nowait(encode_control(message))
         return True
+
+    def _loop_held(self, what: HoldUp, seconds: float) -> None:
+        """On a thread: the loop cannot say this itself."""
+        identity, at = self._driver.process.identity, self._at
+        if at:
+            held = LoopHeld(process=identity.name, life=identity.life, seconds=seconds, what=what)
+            report(at, self._token, None, held)
 
     def _turned_away(self, reason: str, waiting_helps: bool) -> None:
         self._rejection = (reason, waiting_helps)
@@ -141,14 +157,14 @@ class Control:
             await self._talk(connection, url)
 
     async def _talk(self, connection: aiohttp.ClientWebSocketResponse, url: str) -> None:
-        self._outbox = asyncio.Queue()
+        self._outbox, self._at = asyncio.Queue(), url
         writer = asyncio.get_running_loop().create_task(_send_all(connection, self._outbox))
         try:
             self.waiting_for = f"the coordinator at {url} to admit this process"
             self._driver.step(CoordinatorConnected())
             await self._listen(connection, url)
         finally:
-            self._outbox = None
+            self._outbox, self._at = None, ""
             writer.cancel()
             await asyncio.wait((writer,))
         raise CoordinatorUnreachable(

@@ -20,7 +20,7 @@ from cutpoint.errors import UsageError
 from cutpoint.names import Incarnation, Life, ProcessName
 from cutpoint.protocol import effects as ask
 from cutpoint.protocol import events as was
-from cutpoint.protocol.messages import HeldUp, Leave, ToCoordinator
+from cutpoint.protocol.messages import Leave, ToCoordinator
 from cutpoint.protocol.process import Process
 from cutpoint.state import States
 from cutpoint.store import KeyRing
@@ -28,6 +28,7 @@ from cutpoint_agents.activity import Activity
 from cutpoint_agents.background import Background
 from cutpoint_agents.complaints import Complaints
 from cutpoint_agents.endpoint import SERVICE_RESTART
+from cutpoint_agents.hold_ups import HoldUps
 from cutpoint_agents.leaving import Leaving
 from cutpoint_agents.parts import Parts
 from cutpoint_agents.settings import LOG_NAME, MISFIT, RESTART_ME, Rollback, Settings
@@ -88,6 +89,7 @@ class Driver:
             done=self._part_done,
             spawn=self.background.spawn,
         )
+        self.hold_ups = HoldUps(name, self.turns, self.switchboard, self.parts, self.step)
         self._complaints = Complaints(name)
         self.exit: Callable[[int], None] = os._exit
         self.tell: Callable[[ToCoordinator], bool] = lambda _: False
@@ -101,7 +103,6 @@ class Driver:
         self._stepping = False
         self._recorded: ask.RecordState | None = None
         self._run_watchers: list[asyncio.Future[None]] = []
-        self._watch: asyncio.TimerHandle | None = None
         self._stopped = False
         self._effects = self._table()
 
@@ -115,7 +116,7 @@ class Driver:
             ask.PersistPart: self.parts.persist,
             ask.DiscardCapture: lambda e: self.parts.discard(e.cut),
             ask.KeepCapture: self._keep_capture,
-            ask.WatchCut: self._watch_cut,
+            ask.WatchCut: self.hold_ups.watch,
             ask.ReportHoldUp: self._report_hold_up,
             ask.SendToCoordinator: self._send_to_coordinator,
             ask.Admitted: self._admitted,
@@ -158,6 +159,7 @@ class Driver:
     def _record_state(self, effect: ask.RecordState) -> None:
         """Capture the state now. A message that waits for its peer's Hello has no number yet: then there is no cut."""
         self._recorded = effect
+        self.hold_ups.recorded(effect.cut)
         if channel := self.switchboard.unnumbered():
             reason = f"messages on {channel} wait for the Hello of its other end; the next cut will do"
             self.step(was.PersistFailed(cut=effect.cut, reason=reason))
@@ -168,23 +170,12 @@ class Driver:
         self.parts.keep(effect.cut)
         self.leaving.published(effect.cut)
 
+    def _report_hold_up(self, effect: ask.ReportHoldUp) -> None:
+        self.tell(self.hold_ups.report(effect))
+
     def _send_to_coordinator(self, effect: ask.SendToCoordinator) -> None:
         if self.tell(effect.message) and isinstance(effect.message, Leave):
             self.leaving.told(self.process.cut)
-
-    def _watch_cut(self, effect: ask.WatchCut) -> None:
-        self._end_watch()
-        loop = asyncio.get_running_loop()
-        self._watch = loop.call_later(effect.seconds, lambda: self.step(was.HoldUpNoticed(cut=effect.cut)))
-
-    def _end_watch(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-
-    def _report_hold_up(self, effect: ask.ReportHoldUp) -> None:
-        by = "; ".join((*self.turns.describe(effect.turns), *effect.channels)) or "nothing that the agent can name"
-        log.warning("cut %d is held up in %s by %s", effect.cut, self.name, by)
-        self.tell(HeldUp(cut=effect.cut, by=by))
 
     # ----------------------------------------------------------------------------------- effects on the whole process
 
@@ -297,7 +288,7 @@ class Driver:
         await self.switchboard.stop(reason)
         self.turns.roll_back()
         await self.activity.wait_ended(ending, deadline_seconds=self.settings.stop_seconds)
-        self._end_watch()
+        self.hold_ups.end()
         await self.background.end()
 
 

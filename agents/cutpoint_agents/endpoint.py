@@ -139,9 +139,14 @@ class Endpoint:
         await self._wait_room()
 
     async def _wait_sender(self) -> None:
-        waiter = asyncio.get_running_loop().create_future()
+        waiter, task = asyncio.get_running_loop().create_future(), asyncio.current_task()
         self._senders.append(waiter)
-        await waiter
+        assert task is not None, "only a task awaits"
+        self._board.stuck[task] = self.title
+        try:
+            await waiter
+        finally:
+            self._board.stuck.pop(task, None)
 
     def wake_senders(self) -> None:
         """There is room again, or it will never come."""

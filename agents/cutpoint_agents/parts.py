@@ -14,6 +14,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
+
 from cutpoint.errors import CutAbandoned, CutpointError, Damaged, ObjectMissing
 from cutpoint.names import CutNumber, Digest, Life, ProcessName
 from cutpoint.protocol.effects import PersistPart
@@ -90,6 +92,7 @@ class Parts:
         self._writing: Writing | None = None
         self._task: asyncio.Task[None] | None = None
         self._stalls: dict[CutNumber, float] = {}
+        self._waits: dict[CutNumber, float] = {}
         self._base: KnownPart | None = None
         self._loaded: Loaded | None = None
         self._comparing: asyncio.Task[None] | None = None
@@ -137,6 +140,15 @@ class Parts:
         """The synchronous record block of ``cut`` held the event loop this long."""
         self._stalls[cut] = seconds
 
+    def waited(self, cut: CutNumber, seconds: float) -> None:
+        """Open turns kept this process from recording ``cut`` for so long."""
+        self._waits[cut] = seconds
+
+    def progress(self) -> str:
+        """How far the part is that is being written, for people."""
+        written = "nothing" if self._writing is None else f"{self._writing.bytes} bytes"
+        return f"its part is being stored: the store was given {written} of it so far"
+
     def persist(self, effect: PersistPart) -> None:
         """All channels of a cut are closed; nothing to do if its state could not be captured."""
         if self._writing is not None and self._writing.cut == effect.cut:
@@ -167,6 +179,7 @@ class Parts:
     def _take(self, cut: CutNumber) -> Writing | None:
         """The writing of ``cut``, which is over."""
         self._stalls.clear()
+        self._waits.clear()
         writing = self._writing
         if writing is None or writing.cut != cut:
             return None
@@ -184,6 +197,7 @@ class Parts:
             if not isinstance(error, CutAbandoned):
                 self._done(PersistFailed(cut=writing.cut, reason=str(error)))
             return
+        summary = msgspec.structs.replace(summary, waited_seconds=self._waits.get(writing.cut, 0.0))
         self._done(PartPersisted(cut=writing.cut, summary=summary))
 
     def _writer(self, cut: CutNumber, base: KnownPart | None) -> PartWriter:

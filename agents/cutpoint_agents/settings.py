@@ -36,6 +36,7 @@ class Settings:
     computation waits for the recovery point that releases the process.
     ``stop_seconds``: how long tasks may take to end before a rollback gives the process up.
     ``redial_first_seconds``, ``redial_most_seconds``: the pause between two attempts to connect again.
+    ``loop_held_seconds``: how long something may hold the event loop before a thread says what it is.
     ``report_seconds``: how often a start that waits says what it waits for.
     ``slice_entries``: how many entries of tables are encoded for a cut at most before the service's own work goes on.
     ``cut_changes_max``: how many changes of tables are kept apart while a cut is being written; a cut that has not
@@ -59,6 +60,7 @@ class Settings:
     redial_most_seconds: float = 2.0
     connect_seconds: float = 5.0
     heartbeat_seconds: float = 5.0
+    loop_held_seconds: float = 1.0
     report_seconds: float = 5.0
     slice_entries: int = 2048
     cut_changes_max: int = 4_000_000

@@ -23,7 +23,7 @@ from cutpoint_agents.dialling import Redialler
 from cutpoint_agents.endpoint import Endpoint, SessionBroken
 from cutpoint_agents.settings import LOG_NAME, Settings
 from cutpoint_agents.transport import Dial, Transport
-from cutpoint_agents.turns import Turns
+from cutpoint_agents.turns import AnyTask, Turns
 
 log = logging.getLogger(LOG_NAME)
 
@@ -68,6 +68,7 @@ class Switchboard:
         )
         self._endpoints: dict[str, Endpoint] = {}
         self._connections: dict[int, Connection] = {}
+        self.stuck: dict[AnyTask, str] = {}
         self._boundaries: dict[BoundaryEnd, str] = {}
         self._last_connection = 0
         self._hold_watchers: list[asyncio.Future[None]] = []

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from cutpoint.errors import RolledBack, UsageError
 from cutpoint.protocol.events import Turn, TurnEnded, TurnWanted
+from cutpoint.protocol.holdups import HoldUp, clipped
 from cutpoint_agents.whereabouts import whereabouts
 
 AnyTask = asyncio.Task[Any]
@@ -42,7 +43,16 @@ class OpenTurn:
         self.owner = owner
 
     def __str__(self) -> str:
-        return f"a turn of {self.owner.title} in {whereabouts(self.task)}"
+        return self.hold_up("").text
+
+    def hold_up(self, waits_to_send_on: str) -> HoldUp:
+        """This turn as what holds a cut up; ``waits_to_send_on``: the channel that has no room for what it sends."""
+        where = whereabouts(self.task)
+        text = f"a turn of {self.owner.title} in {where}"
+        if waits_to_send_on:
+            text += f", which waits for room on {waits_to_send_on}: its other end does not take what was sent"
+        channel = "" if self.owner is EXPLICIT else self.owner.title
+        return HoldUp(kind="turn", text=clipped(text), channel=channel, handler=where.handler, place=where.place)
 
 
 class _Explicit:
@@ -190,10 +200,18 @@ class Turns:
         """The tasks that have an open turn, oldest turn first, and those that have set one aside."""
         return tuple(dict.fromkeys((*(turn.task for turn in self._by_number.values()), *self._aside)))
 
-    def describe(self, numbers: Iterable[Turn]) -> tuple[str, ...]:
-        """For each of these turns: the channel, the handler and the line that it waits at."""
+    def describe(self, numbers: Iterable[Turn], stuck: Mapping[AnyTask, str]) -> tuple[HoldUp, ...]:
+        """For each of these turns: the channel, the handler and the line that it waits at.
+
+        ``stuck``: the tasks that wait to send, and on which channel.
+        """
         known = [self._by_number.get(number) for number in numbers]
-        return tuple(str(turn) for turn in known if turn is not None)
+        return tuple(turn.hold_up(stuck.get(turn.task, "")) for turn in known if turn is not None)
+
+    def title_of(self, task: AnyTask | None) -> str:
+        """The channel whose message ``task`` handles, empty if it handles none. May be called on any thread."""
+        turn = None if task is None else self._by_task.get(task)
+        return "" if turn is None or turn.owner is EXPLICIT else turn.owner.title
 
     def roll_back(self) -> None:
         """The incarnation is over: whoever waits for a turn will not get one."""

@@ -35,11 +35,26 @@ class Whereabouts(NamedTuple):
 
 def whereabouts(task: asyncio.Task[Any]) -> Whereabouts:
     """Where ``task`` waits now. A finished task, or one without a line of the user's, says so."""
-    frames = _frames(task.get_coro())
+    return _chosen(_frames(task.get_coro()), task.get_name())
+
+
+def whereabouts_of_loop(stack: FrameType | None) -> Whereabouts | None:
+    """Where an event loop is held now; None if it has called nothing. ``stack``: the innermost frame of its thread.
+
+    Only what the loop itself has called counts: what lies above it is the program that runs it.
+    """
+    frames: list[FrameType] = []
+    while stack is not None and stack.f_code.co_filename != asyncio.events.__file__:
+        frames.append(stack)
+        stack = stack.f_back
+    return None if stack is None else _chosen(frames[::-1], "the event loop")
+
+
+def _chosen(frames: list[FrameType], otherwise: str) -> Whereabouts:
     own = [frame for frame in frames if not frame.f_code.co_filename.startswith(_FOREIGN)]
     written_here = [frame for frame in own if not frame.f_code.co_filename.startswith(_INSTALLED)] or own
     if not written_here:
-        return Whereabouts(task.get_name(), "a line that is not the program's own")
+        return Whereabouts(otherwise, "a line that is not the program's own")
     first, last = written_here[0], written_here[-1]
     return Whereabouts(first.f_code.co_qualname, f"{last.f_code.co_filename}:{last.f_lineno}")
 

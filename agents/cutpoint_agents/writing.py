@@ -55,6 +55,11 @@ class Writing:
         self._feed = Feed(settings.chunk_bytes)
         self._channels: asyncio.Future[PersistPart] = asyncio.get_running_loop().create_future()
 
+    @property
+    def bytes(self) -> int:
+        """How many bytes were handed on to be written so far."""
+        return self._feed.bytes
+
     def channels_known(self, effect: PersistPart) -> None:
         """All channels are closed: what was in flight is known, and the part can be finished."""
         if not self._channels.done():

@@ -11,6 +11,8 @@ from typing import Any, Literal
 import msgspec
 
 from cutpoint.catalog.details import PointDetail
+from cutpoint.protocol.cut_story import ProcessStory
+from cutpoint.protocol.holdups import Culprit
 from cutpoint.protocol.ledger import AbandonedCut, CompletedRecovery, RecoveryPoint
 
 
@@ -79,7 +81,9 @@ CutState = Literal["open", "published", "abandoned", "collected"]
 class CutAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One cut. ``reason``: why it was abandoned or collected; ``waits_for``: what an open one waits for.
 
-    ``point`` is there if it was published and not collected.
+    ``point`` is there if it was published and not collected. ``cause`` is the reason in one word. ``held_by``: whom it
+    waited for, or waits for now: process, channel, handler and line. ``phases``: how long each took; ``processes``: the
+    slowest, each with its own times; ``began``, ``ended``: when. All that as far as the history reaches back.
     """
 
     cut: int
@@ -87,6 +91,13 @@ class CutAnswer(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     waits_for: tuple[str, ...] = ()
     point: PointAnswer | None = None
+    cause: str = ""
+    seconds: float | None = None
+    phases: dict[str, float] = {}
+    held_by: tuple[Culprit, ...] = ()
+    processes: tuple[ProcessStory, ...] = ()
+    began: str = ""
+    ended: str = ""
 
     @classmethod
     def published(cls, point: RecoveryPoint) -> CutAnswer:

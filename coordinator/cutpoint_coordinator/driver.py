@@ -18,10 +18,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from cutpoint.errors import CutpointError, Damaged, Fenced, RegistryError, StoreError, StoreUnavailable
-from cutpoint.names import BEGINNING, CutNumber, ProcessName
+from cutpoint.names import BEGINNING, CutNumber, Life, ProcessName
 from cutpoint.protocol import coordinator_effects as ask
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.coordination import Coordination
+from cutpoint.protocol.holdups import HeldUp, LoopHeld
 from cutpoint.protocol.ledger import FAMILIES, RecoveryPoint, from_records
 from cutpoint.protocol.messages import Join, ToCoordinator
 from cutpoint.protocol.policy import Policy
@@ -29,6 +30,7 @@ from cutpoint.registry import Conflict, Leadership, Registry, Transaction
 from cutpoint.store import Backend, KeyRing
 from cutpoint.store.caching import uncached
 from cutpoint_coordinator.checking import check_parts
+from cutpoint_coordinator.history import History
 from cutpoint_coordinator.links import Link
 from cutpoint_coordinator.notices import Notices, now_utc
 from cutpoint_coordinator.publishing import find_point, find_points, write_manifest
@@ -93,6 +95,8 @@ class Driver:
         self._notices = notices
         self._links: dict[int, Link] = {}
         self._connections = 0
+        self._lives: dict[tuple[ProcessName, Life], int] = {}
+        self.history = History(coordinator=leadership.candidate)
         self._requests = Requests(author=leadership.candidate)
         self._events: deque[was.Event] = deque()
         self._stepping = False
@@ -132,6 +136,8 @@ class Driver:
             ledger = from_records(records, computation=self._settings.computation)
         except RegistryError as error:
             raise UnreadableLedger(str(error)) from error
+        for complaint in await self.history.load(self._registry):
+            self._notices.add("history incomplete", complaint, level=logging.WARNING)
         is_new = not ledger.computation.request
         last_stored, stored = await self._stored() if is_new else (BEGINNING, tuple[RecoveryPoint, ...]())
         self._spawn(self._write_ledger())
@@ -183,6 +189,7 @@ class Driver:
         self._connections += 1
         link = self._links[self._connections] = Link()
         connection = self._connections
+        self._lives[join.process, join.life] = connection
         self.step(was.AgentConnected(now=self._now(), connection=connection, join=join))
         return connection, link
 
@@ -190,9 +197,18 @@ class Driver:
         """An agent has said something."""
         self.step(was.AgentSaid(now=self._now(), connection=connection, message=message))
 
+    def loop_held(self, held: LoopHeld) -> bool:
+        """A process's event loop is held, its thread says. False if it is not connected, or no cut is open."""
+        connection, cut = self._lives.get((held.process, held.life)), self.core.ledger.computation.open_cut
+        if connection is None or not cut:
+            return False
+        self.said(connection, HeldUp(cut=cut, by=held.what.text, what=(held.what,)))
+        return True
+
     def lost(self, connection: int) -> None:
         """An agent's connection is gone."""
         if self._links.pop(connection, None) is not None:
+            self._lives = {life: other for life, other in self._lives.items() if other != connection}
             self.step(was.AgentLost(now=self._now(), connection=connection))
 
     def request_cut(self) -> Request:
@@ -282,12 +298,19 @@ class Driver:
     async def _write_ledger(self) -> None:
         while not self.ended.done():
             effect = await self._writes.get()
-            transaction = Transaction(request=effect.request, puts=effect.puts, deletes=effect.deletes)
+            entry = None if effect.story is None else self.history.entry(effect.story)
+            puts, deletes = ((), ()) if entry is None else (entry.puts, entry.deletes)
+            transaction = Transaction(
+                request=effect.request, puts=(*effect.puts, *puts), deletes=(*effect.deletes, *deletes)
+            )
+            began = self._loop.time()
             give_up_at = self._loop.time() + self._settings.registry_patience_seconds
             while True:
                 if await self._commit(transaction, give_up_at):
                     break
                 await asyncio.sleep(RETRY_SECONDS)
+            if entry is not None and not self.ended.done():
+                self.history.written(entry, registry_seconds=self._loop.time() - began)
             self.step(was.LedgerWritten(now=self._now(), request=effect.request))
 
     async def _commit(self, transaction: Transaction, give_up_at: float) -> bool:

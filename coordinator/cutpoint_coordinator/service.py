@@ -26,6 +26,7 @@ from cutpoint_coordinator.agents_endpoint import AgentsEndpoint, Elsewhere
 from cutpoint_coordinator.answers import HealthAnswer
 from cutpoint_coordinator.driver import Driver, UnreadableLedger
 from cutpoint_coordinator.following import Following
+from cutpoint_coordinator.held_loops import held_loops
 from cutpoint_coordinator.http.application import Api
 from cutpoint_coordinator.keeping import Keeping
 from cutpoint_coordinator.notices import Notices
@@ -155,6 +156,7 @@ class Service:
     def _application(self) -> web.Application:
         application = self._api.application()
         application.router.add_get("/v1/agents", self._endpoint.handle)
+        application.router.add_post("/v1/agents/holdups", held_loops(self.leading))
         return application
 
     async def _lead(self, leads: Callable[[], None]) -> None:

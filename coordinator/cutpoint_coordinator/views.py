@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from cutpoint.names import BEGINNING, CutNumber
 from cutpoint.protocol.certificate import Certificate
 from cutpoint.protocol.coordination import Coordination
@@ -20,6 +22,7 @@ from cutpoint_coordinator.answers import (
     RecoveryUnderWay,
 )
 from cutpoint_coordinator.faults import Refused
+from cutpoint_coordinator.history import History
 
 
 def cut(core: Coordination, number: CutNumber) -> CutAnswer | None:
@@ -39,7 +42,34 @@ def cut(core: Coordination, number: CutNumber) -> CutAnswer | None:
 def open_cut(core: Coordination) -> CutAnswer | None:
     """The cut that has not ended."""
     current = core.statistics().cut
-    return None if current is None else CutAnswer(cut=current.cut, state="open", waits_for=current.waits_for)
+    if current is None:
+        return None
+    return CutAnswer(
+        cut=current.cut,
+        state="open",
+        waits_for=current.waits_for,
+        seconds=current.seconds,
+        phases=dict(current.phases),
+        held_by=current.held_by,
+    )
+
+
+def with_history(found: CutAnswer, history: History) -> CutAnswer:
+    """What is known of a cut that has ended, with how it went."""
+    record = history.cuts.get(CutNumber(found.cut))
+    if record is None or found.state == "open":
+        return found
+    story = record.story
+    return msgspec.structs.replace(
+        found,
+        cause=story.cause,
+        seconds=story.seconds,
+        phases=story.phases,
+        held_by=story.held_by,
+        processes=story.processes,
+        began=record.began,
+        ended=record.ended,
+    )
 
 
 def cuts(core: Coordination) -> CutsAnswer:

@@ -25,6 +25,7 @@ from cutpoint.protocol.adoption import Adoption
 from cutpoint.protocol.coordinator_effects import Effect, Refusal, RetryCut
 from cutpoint.protocol.coordinator_events import Event
 from cutpoint.protocol.cut import Cut
+from cutpoint.protocol.cut_story import Cause
 from cutpoint.protocol.cut_wishes import CutWishes
 from cutpoint.protocol.desk import Desk, Policy
 from cutpoint.protocol.forgetting import Forgetting
@@ -191,9 +192,9 @@ class Coordination:
             case PartStored() if cut is not None and agent.admitted:
                 return cut.part_stored(agent, message.summary)
             case HeldUp() if cut is not None and agent.admitted:
-                return cut.held_up(agent, message.cut, message.by)
+                return cut.held_up(agent, message)
             case CutRefused() if cut is not None and agent.admitted:
-                return cut.refused(agent, message.cut, message.reason)
+                return cut.refused(agent, message.cut, message.reason, unstored=message.unstored)
             case Traffic() if agent.admitted:
                 self._wishes.cadence.reported(self._desk.now, agent.name, message)
                 return True
@@ -282,8 +283,8 @@ class Coordination:
         return True
 
     def _go_on_with_cut(self, cut: Cut) -> bool:
-        if cut.stoppable and (reason := self._interruption()):
-            cut.abandon(reason)
+        if cut.stoppable and (interruption := self._interruption()) is not None:
+            cut.abandon(*interruption)
         before = cut.phase
         cut.advance()
         if cut.ended:
@@ -292,18 +293,17 @@ class Coordination:
             self._rest_if(cut.phase == "abandoned")
         return cut.phase != before
 
-    def _interruption(self) -> str:
+    def _interruption(self) -> tuple[str, Cause] | None:
         """Why the open cut cannot go on: somebody is released, or a recovery has to begin now."""
         if self._cut is not None and (released := self._releases.interruption(self._cut.members)):
-            return released
+            return released, "release"
         for event in list(self._recovery_requests):
             target = requested(self._desk, event.target)
             if not isinstance(target, str):
-                return "a recovery was asked for"
+                return "a recovery was asked for", "recovery"
             self._recovery_requests.remove(event)
             self._desk.answer((event.request,), Refusal(reason=target))
-        call = self._called_for()
-        return "" if call is None else call.reason
+        return None if (call := self._called_for()) is None else (call.reason, "process_lost")
 
     def _go_on_recovering(self, recovery: Recovery) -> bool:
         if self._recovery_requests and recovery.phase == "preparing":

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from cutpoint.names import CutNumber, Incarnation, ProcessName
 from cutpoint.protocol.certificate import Certificate
 from cutpoint.protocol.coordinator_events import Connection
+from cutpoint.protocol.cut_story import CutStory
 from cutpoint.protocol.ledger import CompletedRecovery, RecoveryPoint
 from cutpoint.protocol.messages import PartSummary, ToAgent
 
@@ -35,11 +36,16 @@ class Disconnect(Effect):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class WriteLedger(Effect):
-    """Apply this as one transaction, fenced by the leadership (it ends in LedgerWritten). One at a time."""
+    """Apply this as one transaction, fenced by the leadership (it ends in LedgerWritten). One at a time.
+
+    ``story`` is that of the cut which the transaction ends, for the history: a driver that keeps one adds it to the
+    transaction, below keys that are not the ledger's.
+    """
 
     request: str
     puts: tuple[tuple[str, bytes], ...]
     deletes: tuple[str, ...] = ()
+    story: CutStory | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,7 +26,9 @@ from cutpoint.protocol.coordinator_effects import (
 )
 from cutpoint.protocol.coordinator_events import ManifestWritten
 from cutpoint.protocol.cut_records import closing, draft, opening, publication
+from cutpoint.protocol.cut_story import REASON_CHARACTERS_MAX, Cause, CutStory, Timeline
 from cutpoint.protocol.desk import Desk
+from cutpoint.protocol.holdups import Culprit, HeldUp
 from cutpoint.protocol.ledger import AbandonedCut, LedgerRecord, RecoveryPoint
 from cutpoint.protocol.membership import Agent
 from cutpoint.protocol.messages import Abandon, Begin, PartSummary, Published
@@ -55,12 +57,15 @@ class Cut:
         self.requests = requests
         self.phase = CUT.start
         self.reason = ""
-        self.opened_at = desk.now
+        self.cause: Cause = ""
+        self.found = found
+        self.timeline = Timeline(desk.now)
         self.captured: dict[ProcessName, None] = {}
         self.parts: dict[ProcessName, PartSummary] = {}
-        self.held: dict[ProcessName, str] = {}
+        self.held: dict[ProcessName, HeldUp] = {}
         self.point: RecoveryPoint | None = None
         self._certificate: Certificate | None = None
+        self._culprits: tuple[Culprit, ...] = ()
         self._ending = ""
         self._told = False
         if found:
@@ -111,9 +116,15 @@ class Cut:
             "abandoning": ("the registry to take its end",),
         }.get(self.phase, ())
 
+    def held_by(self) -> tuple[Culprit, ...]:
+        """Who holds the cut up now, causes first; empty if it waits for no process."""
+        if self.phase not in ("gathering", "captured"):
+            return ()
+        return self.timeline.held_by(tuple(name for name in self.members if name not in self.parts))
+
     def _holdup(self, name: ProcessName) -> str:
         if name in self.held:
-            return f"{name}: {self.held[name]}"
+            return f"{name}: {self.held[name].by}"
         if name in self.captured:
             return f"{name}: its part is being stored"
         return f"no word from {name}"
@@ -125,6 +136,7 @@ class Cut:
         if cut != self.number or self.phase not in ("gathering", "captured") or agent.name not in self.members:
             return False
         self.captured[agent.name] = None
+        self.timeline.captured(agent.name, self._desk.now)
         self.held.pop(agent.name, None)
         return True
 
@@ -135,24 +147,27 @@ class Cut:
             return False
         self.captured[agent.name] = None
         self.parts.setdefault(agent.name, part)
+        self.timeline.stored(agent.name, self._desk.now)
         self.held.pop(agent.name, None)
         return True
 
-    def held_up(self, agent: Agent, cut: CutNumber, by: str) -> bool:
+    def held_up(self, agent: Agent, said: HeldUp) -> bool:
         """A process says what it waits for."""
-        if cut != self.number or not self.stoppable or agent.name in self.parts:
+        if said.cut != self.number or not self.stoppable or agent.name in self.parts:
             return False
-        self.held[agent.name] = by
+        self.held[agent.name] = said
+        self.timeline.held_up(agent.name, said)
         return True
 
-    def refused(self, agent: Agent, cut: CutNumber, reason: str) -> bool:
-        """A process cannot take part."""
-        return cut == self.number and agent.name in self.members and self.abandon(reason)
+    def refused(self, agent: Agent, cut: CutNumber, reason: str, *, unstored: bool = False) -> bool:
+        """A process cannot take part; ``unstored``: because it cannot store its part."""
+        cause: Cause = "store" if unstored else "refused"
+        return cut == self.number and agent.name in self.members and self.abandon(reason, cause)
 
     def lost(self, name: ProcessName) -> None:
         """A process is not connected any more: without its part there is nothing to wait for."""
         if name in self.members and name not in self.parts:
-            self.abandon(f"lost {name} (its control connection closed) before it had stored its part")
+            self.abandon(f"lost {name} (its control connection closed) before it had stored its part", "process_lost")
 
     def returned(self, agent: Agent) -> None:
         """A member is connected again: it may have missed Begin."""
@@ -164,14 +179,15 @@ class Cut:
         if cut != self.number:
             return False
         waiting = "; ".join(self.waits_for())
-        return self.abandon(f"its deadline of {self._desk.policy.deadline_seconds:g} s passed; waiting for {waiting}")
+        seconds = self._desk.policy.deadline_seconds
+        return self.abandon(f"its deadline of {seconds:g} s passed; waiting for {waiting}", "deadline")
 
     def parts_checked(self, cut: CutNumber, complaints: tuple[str, ...]) -> bool:
         """Every part was read back."""
         if cut != self.number or self.phase != "checking":
             return False
         if not self._safeguards.may_write_manifest(complaints):
-            return self.abandon("a part is not what was written: " + "; ".join(complaints))
+            return self.abandon("a part is not what was written: " + "; ".join(complaints), "damaged_part")
         self._write_manifest()
         return True
 
@@ -188,7 +204,7 @@ class Cut:
         """Nobody can rely on a manifest."""
         if cut != self.number or self.phase != "writing":
             return False
-        self._call_off(f"its manifest could not be written: {reason}")
+        self._call_off(f"its manifest could not be written: {reason}", "manifest")
         return True
 
     def manifest_found(self, cut: CutNumber, point: RecoveryPoint | None) -> bool:
@@ -196,18 +212,18 @@ class Cut:
         if cut != self.number or self.phase != "finding" or (point is not None and point.cut != cut):
             return False
         if point is None:
-            self._call_off("the coordinator that opened it is gone, and it was not complete")
+            self._call_off("the coordinator that opened it is gone, and it was not complete", "leader_lost")
         else:
             self.point = point
             self._step("complete")
         return True
 
-    def abandon(self, reason: str) -> bool:
+    def abandon(self, reason: str, cause: Cause) -> bool:
         """Give the cut up, if that is still possible."""
         if not self.stoppable:
             return False
         begun = self.phase != "numbering"
-        self._call_off(reason)
+        self._call_off(reason, cause)
         if begun:
             self._tell_of_end()
         return True
@@ -215,6 +231,7 @@ class Cut:
     # ------------------------------------------------------------------------------------------------ what is done
 
     def _step(self, step: str) -> None:
+        self.timeline.left(self.phase, self._desk.now)
         self.phase = CUT.after(self.phase, step)
 
     def _begin(self) -> None:
@@ -239,7 +256,8 @@ class Cut:
         parts = {name: self.parts[name] for name in self.members}
         proof = self._safeguards.prove(self._desk.ledger, self.number, self.members, self.released, parts)
         if isinstance(proof, tuple):
-            self.abandon("it is not consistent: " + "; ".join(violation.complaint for violation in proof))
+            complaints = "; ".join(violation.complaint for violation in proof)
+            self.abandon(f"it is not consistent: {complaints}", "inconsistent")
             return
         self._certificate = proof
         self._desk.do(CheckParts(cut=self.number, parts=tuple(parts.values())))
@@ -253,13 +271,14 @@ class Cut:
             parent=self._desk.ledger.computation.base,
             parts=parts,
             left=tuple(sorted((*self.released, *self.leaving))),
-            duration_seconds=self._desk.now - self.opened_at,
+            duration_seconds=self._desk.now - self.timeline.opened_at,
         )
         self._desk.do(WriteManifest(point=self.point, certificate=self._certificate, parts=parts))
 
-    def _call_off(self, reason: str) -> None:
+    def _call_off(self, reason: str, cause: Cause) -> None:
+        self._culprits = self.held_by()
         self._step("abandon")
-        self.reason = reason
+        self.reason, self.cause = reason, cause
 
     def _abandoned(self) -> AbandonedCut:
         return AbandonedCut(cut=self.number, incarnation=self.incarnation, reason=self.reason)
@@ -279,9 +298,31 @@ class Cut:
         """Write how the cut ended, once; go on when the registry has it."""
         if not self._ending:
             if not self._desk.busy:
-                self._ending = self._desk.write(*records)
+                self._ending = self._desk.write(*records, story=self._story())
         elif not self._desk.is_under_way(self._ending):
             self._step("recorded")
+
+    def _story(self) -> CutStory:
+        """All that is known of the cut, now that its end is decided."""
+        point, now, timeline = self.point, self._desk.now, self.timeline
+        published = self.phase == "recording"
+        return CutStory(
+            cut=self.number,
+            incarnation=self.incarnation,
+            published=published,
+            cause=self.cause,
+            reason=self.reason[:REASON_CHARACTERS_MAX],
+            found=self.found,
+            seconds=now - timeline.opened_at,
+            phases=timeline.phases("", now),
+            members=len(self.members),
+            in_flight=point.in_flight if published and point is not None else 0,
+            bytes=point.bytes if published and point is not None else 0,
+            fresh_bytes=point.fresh_bytes if published and point is not None else 0,
+            stall_seconds=max((part.stall_seconds for part in self.parts.values()), default=0.0),
+            processes=() if self.found else tuple(timeline.processes(self.members, self.parts)),
+            held_by=self._culprits or timeline.held_so_far(),
+        )
 
     def _report_end(self) -> None:
         desk = self._desk

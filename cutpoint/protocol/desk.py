@@ -13,6 +13,7 @@ import msgspec
 
 from cutpoint.names import CutNumber, ProcessName
 from cutpoint.protocol.coordinator_effects import Answer, Disconnect, Effect, Notice, Outcome, Say, WriteLedger
+from cutpoint.protocol.cut_story import CutStory
 from cutpoint.protocol.ledger import Computation, Ledger, LedgerRecord, encode, key_of, key_of_point
 from cutpoint.protocol.membership import Agent, Membership
 from cutpoint.protocol.messages import Admit, Rejected, ToAgent
@@ -106,10 +107,12 @@ class Desk:
         """Whether a transaction is under way."""
         return self._pending is not None
 
-    def write(self, *records: LedgerRecord, forgotten: tuple[CutNumber, ...] = ()) -> str:
+    def write(
+        self, *records: LedgerRecord, forgotten: tuple[CutNumber, ...] = (), story: CutStory | None = None
+    ) -> str:
         """Put these records, and delete the recovery points ``forgotten``, in one transaction; returns its request id.
 
-        Must not be busy.
+        ``story``: that of the cut which the transaction ends. Must not be busy.
         """
         assert self._pending is None, "one transaction at a time"
         self._requests += 1
@@ -117,7 +120,7 @@ class Desk:
         signed = tuple(msgspec.structs.replace(record, request=request) for record in records)
         self._pending = _Pending(request=request, ledger=self.ledger.without(forgotten).with_records(signed))
         puts = tuple((key_of(record), encode(record)) for record in signed)
-        self.do(WriteLedger(request=request, puts=puts, deletes=tuple(map(key_of_point, forgotten))))
+        self.do(WriteLedger(request=request, puts=puts, deletes=tuple(map(key_of_point, forgotten)), story=story))
         return request
 
     def written(self, request: str) -> bool:

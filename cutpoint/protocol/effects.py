@@ -159,11 +159,12 @@ class WatchCut(Effect):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class ReportHoldUp(Effect):
-    """Tell the coordinator (HeldUp) what the cut waits for: these open turns, these channels."""
+    """Tell the coordinator (HeldUp) what the cut waits for: these open turns, these channels, or the part's writing."""
 
     cut: CutNumber
     turns: tuple[Turn, ...]
     channels: tuple[str, ...]
+    storing: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

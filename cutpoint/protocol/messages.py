@@ -14,12 +14,31 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cutpoint.names import CutNumber, Digest, Incarnation, Life, ProcessName, Sequence, SessionName
+from cutpoint.names import CutNumber, Incarnation, Life, ProcessName, Sequence, SessionName
+from cutpoint.protocol.holdups import HeldUp as HeldUp
+from cutpoint.protocol.part import (
+    IncomingEvidence as IncomingEvidence,
+)
+from cutpoint.protocol.part import (
+    OutgoingEvidence as OutgoingEvidence,
+)
+from cutpoint.protocol.part import (
+    PackRef as PackRef,
+)
+from cutpoint.protocol.part import (
+    PartSummary as PartSummary,
+)
+from cutpoint.protocol.part import (
+    Ranges as Ranges,
+)
+from cutpoint.protocol.part import (
+    SessionEvidence as SessionEvidence,
+)
+from cutpoint.protocol.part import (
+    StateSummary as StateSummary,
+)
 
 PROTOCOL_VERSION = 1
-
-Ranges = tuple[tuple[int, int], ...]
-"""A set of message numbers as inclusive ranges, ascending and never touching: ``((1, 7), (9, 9))``."""
 
 
 class Close(msgspec.Struct, frozen=True, array_like=True, tag=100):
@@ -145,101 +164,6 @@ AnyFrame = Hello | Welcome | Refused | Data | Marker | Acknowledge | Credit | En
 # ------------------------------------------------------------------------------------------------ what a part is
 
 
-class OutgoingEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """The sender's side of one channel in a cut, without the messages themselves.
-
-    ``in_flight_from``: messages from this number to ``sent`` are recorded by the sender (``sent + 1``: none).
-    ``opening``: the receiver had not welcomed the session inside this cut, so it may have no twin.
-    ``closed``: message ``sent`` is the channel's `Close`.
-    """
-
-    session: SessionName
-    receiver: ProcessName
-    fifo: bool
-    sent: Sequence
-    acknowledged: Sequence
-    in_flight_from: Sequence
-    closed: bool
-    opening: bool
-
-
-class IncomingEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """The receiver's side of one channel in a cut, without the messages themselves.
-
-    ``received``: handed to the application before the record. ``in_flight``: recorded by the receiver.
-    ``closed``: the channel's `Close` was among ``received``.
-    """
-
-    session: SessionName
-    sender: ProcessName
-    fifo: bool
-    received: Ranges
-    in_flight: Ranges
-    closed: bool
-
-
-class SessionEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """One session as its process recorded it: both directions, and which end this process is."""
-
-    session: SessionName
-    peer: ProcessName
-    initiator: bool
-    outgoing: OutgoingEvidence
-    incoming: IncomingEvidence
-
-
-class PackRef(msgspec.Struct, frozen=True, kw_only=True):
-    """One object of the store that holds chunks, ``bytes`` long.
-
-    ``era``: the last cut that its writer knew as ended when it began to write, 0 at the beginning.
-    """
-
-    era: CutNumber
-    digest: Digest
-    bytes: int
-
-    def name(self) -> str:
-        """The object's name in every store."""
-        return f"packs/{self.era:012d}/{self.digest.removeprefix('sha256:')}"
-
-
-class StateSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One named state inside a part: ``bytes`` long when stored, of schema ``version``, in ``format``."""
-
-    name: str
-    kind: str
-    version: int
-    format: str
-    bytes: int
-    digest: Digest
-
-
-class PartSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process tells the coordinator of its part: everything but the bytes.
-
-    ``object``: the digest under which the part was stored, ``bytes`` long. ``stall_seconds``: how long the
-    synchronous record block held the event loop. ``in_flight_messages``: recorded by this process, both ways.
-    ``boundary``: open channels whose other end has no agent; they lie outside the cut.
-    ``packs``: all that the part needs, the last is ``object``; ``bytes`` is their sum, and ``fresh_bytes`` that of
-    the packs which the part of cut ``base`` did not need (0: it builds on none, all are fresh).
-    """
-
-    process: ProcessName
-    life: Life
-    incarnation: Incarnation
-    cut: CutNumber
-    sessions: tuple[SessionEvidence, ...]
-    states: tuple[StateSummary, ...]
-    object: Digest
-    bytes: int
-    in_flight_messages: int
-    stall_seconds: float
-    boundary: tuple[str, ...] = ()
-    packs: tuple[PackRef, ...] = ()
-    fresh_bytes: int = 0
-    base: CutNumber = CutNumber(0)
-
-
 class InFlight(msgspec.Struct, frozen=True, array_like=True):
     """One recorded message of a channel."""
 
@@ -296,17 +220,11 @@ class PartStored(msgspec.Struct, frozen=True, kw_only=True, tag="stored"):
 
 
 class CutRefused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
-    """This process cannot take part in the cut, and why (it names the channel)."""
+    """This process cannot take part, and why (it names the channel). ``unstored``: it cannot store its part."""
 
     cut: CutNumber
     reason: str
-
-
-class HeldUp(msgspec.Struct, frozen=True, kw_only=True, tag="held"):
-    """The cut is waiting in this process, and for what: the channel, the handler and its line."""
-
-    cut: CutNumber
-    by: str
+    unstored: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):

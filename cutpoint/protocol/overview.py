@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from cutpoint.names import CutNumber, Incarnation, Life, ProcessName
 from cutpoint.protocol.cut import Cut
 from cutpoint.protocol.desk import Desk
+from cutpoint.protocol.holdups import Culprit
 from cutpoint.protocol.membership import Standing
 from cutpoint.protocol.phrases import naming, release_of
 from cutpoint.protocol.recovery import Recovery
@@ -32,13 +34,16 @@ class MemberStatus:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class CutStatus:
-    """The open cut."""
+    """The open cut. ``seconds``: since it was opened; ``phases``: how long each took so far; ``held_by``: by whom."""
 
     cut: CutNumber
     phase: str
     opened_at: float
     members: tuple[ProcessName, ...]
     waits_for: tuple[str, ...]
+    seconds: float
+    phases: Mapping[str, float]
+    held_by: tuple[Culprit, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +98,7 @@ def overview(desk: Desk, cut: Cut | None, recovery: Recovery | None, *, hold: st
         last_cut=computation.last_cut,
         base=computation.base,
         members=tuple(_member(desk, recovery, name) for name in sorted(dict.fromkeys(names))),
-        cut=None if cut is None else _cut(cut),
+        cut=None if cut is None else _cut(cut, desk.now),
         recovery=None if recovery is None else _recovery(recovery),
         hold=hold,
         hindrance=hindrance(desk) if recovery is None else "a recovery is under way",
@@ -142,9 +147,16 @@ def _member(desk: Desk, recovery: Recovery | None, name: ProcessName) -> MemberS
     )
 
 
-def _cut(cut: Cut) -> CutStatus:
+def _cut(cut: Cut, now: float) -> CutStatus:
     return CutStatus(
-        cut=cut.number, phase=cut.phase, opened_at=cut.opened_at, members=cut.members, waits_for=cut.waits_for()
+        cut=cut.number,
+        phase=cut.phase,
+        opened_at=cut.timeline.opened_at,
+        members=cut.members,
+        waits_for=cut.waits_for(),
+        seconds=now - cut.timeline.opened_at,
+        phases=cut.timeline.phases(cut.phase, now),
+        held_by=cut.held_by(),
     )
 
 

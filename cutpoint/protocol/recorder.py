@@ -28,8 +28,14 @@ from cutpoint.protocol.recording import Recording
 from cutpoint.protocol.session import Session
 from cutpoint.protocol.sessions import transmit
 
+HOLD_UP_SECONDS = 2.0
+"""How long a cut may take before a process says what holds it up, and again after that."""
+
 HOLD_UP_SHARE = 0.8
-"""The share of a cut's deadline after which a process says what holds the cut up."""
+"""It says so by this share of the cut's deadline at the latest."""
+
+HOLD_UP_AGAIN_SHARE = 0.2
+"""It says so again after this share of the deadline, so that what a cut is abandoned with is not old."""
 
 
 class Recorder:
@@ -98,7 +104,9 @@ class Recorder:
         if recording.members is not None:
             return effects + self.repeat_report()
         recording.members, recording.released = begin.members, begin.released
-        effects.append(ask.WatchCut(cut=begin.cut, seconds=begin.deadline_seconds * HOLD_UP_SHARE))
+        recording.deadline_seconds = begin.deadline_seconds
+        first = min(HOLD_UP_SECONDS, begin.deadline_seconds * HOLD_UP_SHARE)
+        effects.append(ask.WatchCut(cut=begin.cut, seconds=first))
         if not recording.waiting:
             effects += self._refuse_outsiders(recording)
         return effects + self._handshakes.admit_waiting() + self._release()
@@ -201,25 +209,36 @@ class Recorder:
         if recording is None or recording.cut != event.cut:
             return []
         recording.refusal = f"{self._identity.name} could not store its part: {event.reason}"
-        return [ask.SendToCoordinator(message=CutRefused(cut=event.cut, reason=recording.refusal))]
+        recording.unstored = True
+        return [self._refusal(recording)]
 
     def repeat_report(self) -> list[Effect]:
         recording = self.recording
         if recording is None:
             return []
         if recording.refusal:
-            return [ask.SendToCoordinator(message=CutRefused(cut=recording.cut, reason=recording.refusal))]
+            return [self._refusal(recording)]
         if recording.summary is not None:
             return [ask.SendToCoordinator(message=PartStored(summary=recording.summary))]
         return []
 
+    @staticmethod
+    def _refusal(recording: Recording) -> Effect:
+        message = CutRefused(cut=recording.cut, reason=recording.refusal, unstored=recording.unstored)
+        return ask.SendToCoordinator(message=message)
+
     def hold_up_noticed(self, event: was.HoldUpNoticed) -> list[Effect]:
         recording = self.recording
-        if recording is None or recording.cut != event.cut or recording.phase not in ("waiting", "recorded"):
+        if recording is None or recording.cut != event.cut or recording.phase == "stored":
             return []
         turns = self.open_turns if recording.waiting else ()
         nameless = tuple(f"the answer to {s.title()}" for s in self._handshakes.nameless()) if recording.waiting else ()
-        return [ask.ReportHoldUp(cut=event.cut, turns=turns, channels=nameless + recording.open_channels())]
+        channels = nameless + recording.open_channels()
+        again = max(HOLD_UP_SECONDS, recording.deadline_seconds * HOLD_UP_AGAIN_SHARE)
+        return [
+            ask.ReportHoldUp(cut=event.cut, turns=turns, channels=channels, storing=recording.phase == "captured"),
+            ask.WatchCut(cut=event.cut, seconds=again),
+        ]
 
     def abandoned(self, abandon: Abandon) -> list[Effect]:
         if abandon.incarnation != self._identity.incarnation or not self._identity.running:

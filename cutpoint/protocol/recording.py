@@ -65,6 +65,8 @@ class Recording:
         self.ended: tuple[str, ...] = ()
         self.summary: PartSummary | None = None
         self.refusal = ""
+        self.unstored = False
+        self.deadline_seconds = 0.0
         self.boundary: tuple[str, ...] = ()
         self._open: dict[str, _OpenChannel] = {}
         self._records: dict[str, SessionRecord] = {}

@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from cutpoint.errors import ProtocolViolation, UsageError
+from cutpoint.protocol.holdups import HOLD_UPS_MAX, HoldUp
 from cutpoint.protocol.messages import (
     PROTOCOL_VERSION,
     Admit,
     Begin,
+    HeldUp,
     Join,
     PartStored,
     PartSummary,
@@ -131,6 +133,7 @@ def check_summary(summary: PartSummary) -> str:
         or check_digest(summary.object)
         or check_packs(summary.packs)
         or check_seconds(summary.stall_seconds, "stall_seconds")
+        or check_seconds(summary.waited_seconds, "waited_seconds")
     )
     for state in summary.states:
         complaint = complaint or _check_state(state)
@@ -141,6 +144,19 @@ def check_summary(summary: PartSummary) -> str:
 
 def _check_stored(message: PartStored) -> str:
     return check_summary(message.summary)
+
+
+def _check_held_up(message: HeldUp) -> str:
+    if len(message.what) > HOLD_UPS_MAX:
+        return f"{len(message.what)} hold-ups are told, {HOLD_UPS_MAX} are allowed"
+    return next((complaint for what in message.what if (complaint := check_hold_up(what))), "")
+
+
+def check_hold_up(what: HoldUp) -> str:
+    """Complain of a hold-up that is too long to be kept."""
+    lengths = {field: len(getattr(what, field)) for field in what.__struct_fields__}
+    too_long = [field for field, length in lengths.items() if length > 2 * TEXT_MAX]
+    return f"{too_long[0]} has {lengths[too_long[0]]} characters, {2 * TEXT_MAX} are allowed" if too_long else ""
 
 
 def _check_admit(message: Admit) -> str:
@@ -167,6 +183,7 @@ _CHECKS: Mapping[type, Callable[[Any], str]] = {
     Join: _check_join,
     PartStored: _check_stored,
     Traffic: _check_traffic,
+    HeldUp: _check_held_up,
     Admit: _check_admit,
     Begin: _check_begin,
     Prepare: _check_prepare,

@@ -218,10 +218,11 @@ async def test_a_cut_that_waits_for_a_handler_names_the_timer_and_the_line(tmp_p
         async with agent:
             slow.set(seconds=0)
             await until(lambda: agent.driver.turns.tasks())
-            (described,) = agent.driver.turns.describe(range(100))
-            assert described.startswith("a turn of timer slow in ")
-            assert ".slow at " in described
-            assert "test_timers.py:" in described
+            (described,) = agent.driver.turns.describe(range(100), {})
+            assert described.text.startswith("a turn of timer slow in ")
+            assert (described.kind, described.channel) == ("turn", "timer slow")
+            assert described.handler.endswith(".slow")
+            assert "test_timers.py:" in described.place
             release.set()
 
 

@@ -91,7 +91,7 @@ def test_a_welcome_that_knows_an_older_cut_lets_the_initiator_mark_the_new_one()
     me = ours()
     open_requested(me)
     drained(me)
-    waiting = (ask.Transmit(connection=1), ask.WatchCut(cut=CutNumber(1), seconds=8.0))
+    waiting = (ask.Transmit(connection=1), ask.WatchCut(cut=CutNumber(1), seconds=2.0))
     assert said(me, begin(1)) == waiting, "it waits for the answer"
     effects = came(me, welcome(cut=0))
     assert ask.RecordState(cut=CutNumber(1), base=CutNumber(0)) in effects

@@ -34,7 +34,7 @@ from tests.protocol.talk import (
 
 ONE = CutNumber(1)
 RECORD = ask.RecordState(cut=ONE, base=CutNumber(0))
-WATCH = ask.WatchCut(cut=ONE, seconds=8.0)
+WATCH = ask.WatchCut(cut=ONE, seconds=2.0)
 CAPTURED = ask.SendToCoordinator(message=PartCaptured(cut=ONE))
 
 
@@ -173,22 +173,35 @@ def test_what_holds_a_cut_up_is_named() -> None:
     me.step(was.TurnWanted(turn=1))
     said(me, begin(1))
     hold_up = was.HoldUpNoticed(cut=ONE)
-    assert me.step(hold_up) == (ask.ReportHoldUp(cut=ONE, turns=(1,), channels=("the answer to (unanswered):/new",)),)
+    assert me.step(hold_up) == (
+        ask.ReportHoldUp(cut=ONE, turns=(1,), channels=("the answer to (unanswered):/new",)),
+        WATCH,
+    )
     me.step(was.TurnEnded(turn=1))
     drained(me, 2)
     came(me, welcome("me~you:/new"), 2)
     assert me.step(hold_up) == (
         ask.ReportHoldUp(cut=ONE, turns=(), channels=("you on me~you:/talk", "you on me~you:/new")),
+        WATCH,
     )
     came(me, marker(1, 2))
     assert me.step(hold_up) == (
         ask.ReportHoldUp(cut=ONE, turns=(), channels=("you on me~you:/talk (messages up to 2)", "you on me~you:/new")),
+        WATCH,
     )
+
+
+def test_a_part_that_is_still_being_stored_is_named_again_and_again() -> None:
+    me = ours()
+    said(me, begin(1, "me"))
+    storing = ask.ReportHoldUp(cut=ONE, turns=(), channels=(), storing=True)
+    assert me.step(was.HoldUpNoticed(cut=ONE)) == (storing, WATCH)
 
 
 def test_a_cut_that_is_complete_is_held_up_by_nothing() -> None:
     me = ours()
     said(me, begin(1, "me"))
+    me.step(was.PartPersisted(cut=ONE, summary=summary(1)))
     assert me.step(was.HoldUpNoticed(cut=ONE)) == ()
     assert me.step(was.HoldUpNoticed(cut=CutNumber(9))) == ()
 
@@ -227,7 +240,7 @@ def test_a_part_that_cannot_be_stored_refuses_the_cut() -> None:
     me = ours()
     said(me, begin(1, "me"))
     reason = "me could not store its part: the disk is full"
-    refused = (ask.SendToCoordinator(message=CutRefused(cut=ONE, reason=reason)),)
+    refused = (ask.SendToCoordinator(message=CutRefused(cut=ONE, reason=reason, unstored=True)),)
     assert me.step(was.PersistFailed(cut=ONE, reason="the disk is full")) == refused
 
 

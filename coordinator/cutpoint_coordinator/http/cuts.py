@@ -68,9 +68,10 @@ class Cuts:
             return _still_open(driver, asked)
         match outcome:
             case told.CutPublished():
-                return answer(CutAnswer.published(outcome.point))
+                return answer(views.with_history(CutAnswer.published(outcome.point), driver.history))
             case told.CutAbandoned():
-                return answer(CutAnswer(cut=outcome.cut, state="abandoned", reason=outcome.reason))
+                found = CutAnswer(cut=outcome.cut, state="abandoned", reason=outcome.reason)
+                return answer(views.with_history(found, driver.history))
         raise refusal(outcome)
 
     async def _all(self, _: web.Request) -> web.Response:
@@ -78,10 +79,11 @@ class Cuts:
 
     async def _one(self, request: web.Request) -> web.Response:
         number = number_in_path(request)
-        found = views.cut(self._context.driver().core, number)
+        driver = self._context.driver()
+        found = views.cut(driver.core, number)
         if found is None:
             raise Refused(404, "unknown_cut", f"there is no cut {number} yet", "see /v1/cuts for those there are")
-        return answer(found)
+        return answer(views.with_history(found, driver.history))
 
 
 def _still_open(driver: Driver, asked: Request) -> web.Response:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from cutpoint_agents.loop_watch import LoopWatch
 from cutpoint_simulations.loop.current import running
 from cutpoint_simulations.loop.host import Host
 from cutpoint_simulations.loop.replacements.serving import Replacement, all_refused, refused, served
@@ -33,6 +34,7 @@ def replacements() -> list[Replacement]:
         refused(concurrent.futures.ProcessPoolExecutor, "submit", "a child process", _USE),
         refused(threading.Thread, "start", "a thread", _USE),
         *all_refused(_thread, starts, "a thread", _USE),
+        served(LoopWatch, "start", lambda host, watch: None),  # virtual time stands while a host computes
         served(threading.Condition, "wait", _wait),
         served(threading, "Lock", lambda host: Lock(host)),
         served(threading, "RLock", lambda host: ReentrantLock(host)),
