@@ -75,7 +75,7 @@ class PointAnswer(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-CutState = Literal["open", "published", "abandoned", "collected"]
+CutState = Literal["asked", "open", "published", "abandoned", "collected"]
 
 
 class CutAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +84,7 @@ class CutAnswer(msgspec.Struct, frozen=True, kw_only=True):
     ``point`` is there if it was published and not collected. ``cause`` is the reason in one word. ``held_by``: whom it
     waited for, or waits for now: process, channel, handler and line. ``phases``: how long each took; ``processes``: the
     slowest, each with its own times; ``began``, ``ended``: when. All that as far as the history reaches back.
+    ``asked``: it was asked for and has no number yet, ``cut`` is 0 then.
     """
 
     cut: int
@@ -111,15 +112,17 @@ class CutAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CutsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """All cuts, ascending."""
+    """One page of cuts. ``next``: what to ask for the next page with; None: there is no more."""
 
     cuts: tuple[CutAnswer, ...]
+    next: int | None = None
 
 
 class PointsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """All recovery points, ascending."""
+    """One page of recovery points. ``next``: what to ask for the next page with; None: there is no more."""
 
     points: tuple[PointAnswer, ...]
+    next: int | None = None
 
 
 class PointDetailAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,15 +210,23 @@ class RecoveryAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecoveriesAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """All recoveries that were completed, ascending by incarnation."""
+    """One page of the recoveries that were completed, by incarnation.
+
+    ``next``: what to ask for the next page with; None: there is no more.
+    """
 
     recoveries: tuple[RecoveryAnswer, ...]
+    next: int | None = None
 
 
 class ReleaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The process is released: nothing waits for it any more, and if it joins again it starts empty."""
+    """``released``: nothing waits for the process any more, and if it joins again it starts empty.
+
+    ``asked``: what is under way has to end before.
+    """
 
     process: str
+    state: Literal["released", "asked"] = "released"
 
 
 class MemberAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,6 +274,24 @@ class NoticeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     text: str
     fields: dict[str, Any] = {}
+
+
+class NoticesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of notices. ``next``: what to ask for the next page with; None: there is no more.
+
+    ``last_event``: what to give `/v1/events` as Last-Event-ID to be told what comes after this answer.
+    """
+
+    notices: tuple[NoticeAnswer, ...]
+    next: int | None = None
+    last_event: str = ""
+
+
+class StreamEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """What the events ``missed``, ``dropped`` and ``ended`` say. ``leader``: where the leader is reached, if known."""
+
+    reason: str
+    leader: str = ""
 
 
 class LastCollection(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,14 +1,14 @@
-"""What may be asked of the HTTP API: bodies and paths, checked completely before anything acts on them."""
+"""What may be asked of the HTTP API: bodies, queries and paths, checked completely before anything acts on them."""
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from cutpoint.names import CutNumber, ProcessName, is_process_name
-from cutpoint.wire.checks import check_texts
+from cutpoint.wire.checks import check_texts, one_line
 from cutpoint_coordinator.faults import Refused
 
 BODY_BYTES_MAX = 64 * 1024
@@ -17,36 +17,79 @@ BODY_BYTES_MAX = 64 * 1024
 NUMBER_MAX = 2**53 - 1
 TIMEOUT_SECONDS_MAX = 24 * 3600.0
 
+WAIT_SECONDS_MAX = 300.0
+"""For how long a question may be held back until there is something to say."""
+
+PAGE_MAX = 1000
+"""How many things one page has at most, and by default."""
+
 T = TypeVar("T", bound=msgspec.Struct)
+
+Seconds = Annotated[float, msgspec.Meta(extra_json_schema={"minimum": 0, "maximum": TIMEOUT_SECONDS_MAX})]
+Number = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": NUMBER_MAX})]
+NumberOrNone = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 0, "maximum": NUMBER_MAX})]
+
+
+class NoQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A route without parameters."""
+
+
+class PageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One page of a list: at most ``limit`` things that come ``after`` the one of this number.
+
+    Ascending by number, or descending if ``newest_first``. ``next`` of an answer is the ``after`` of the next page.
+    """
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_MAX)] = PAGE_MAX
+    after: Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)] | None = None
+    newest_first: bool = False
+
+
+class NoticesQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One page of notices. ``kind``: only these, words with commas between: each a kind, or the first words of some."""
+
+    kind: str = ""
+
+
+class EventsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events. ``kind``: only these, words with commas between: each a kind, or the first words of some."""
+
+    kind: str = ""
+
+
+class WaitQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For how many seconds the answer may be held back until what is asked for is over."""
+
+    wait: Annotated[float, msgspec.Meta(ge=0, le=WAIT_SECONDS_MAX)] = 0.0
 
 
 class CutBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Take a cut. ``wait``: answer when it has ended, or after ``timeout_seconds``."""
 
     wait: bool = True
-    timeout_seconds: float = 60.0
+    timeout_seconds: Seconds = 60.0
 
 
 class VerifyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Read a recovery point back; None: all of them."""
 
-    cut: int | None = None
+    cut: Number | None = None
 
 
 class RecoveryBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Go back to ``cut`` (None: the last recovery point; 0: the beginning). ``dry_run``: only say what would happen."""
 
-    cut: int | None = None
+    cut: NumberOrNone | None = None
     dry_run: bool = False
     wait: bool = True
-    timeout_seconds: float = 60.0
+    timeout_seconds: Seconds = 60.0
 
 
 class ReleaseBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Go on without ``process``, which is gone."""
 
     process: str
-    timeout_seconds: float = 60.0
+    timeout_seconds: Seconds = 60.0
 
 
 class MarkBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +122,7 @@ async def body_of(request: web.Request, kind: type[T]) -> T:
         raise Refused(
             400,
             "bad_body",
-            f"the body is not what {request.path} takes ({error}); nothing was done",
+            f"the body is not what {request.path} takes ({one_line(error)}); nothing was done",
             f"send a JSON object with any of: {fields}",
         ) from error
     who = getattr(asked, "by", "")
@@ -94,6 +137,21 @@ async def body_of(request: web.Request, kind: type[T]) -> T:
             f"give a number of seconds from 0 to {TIMEOUT_SECONDS_MAX:g}",
         )
     return asked
+
+
+def query_of(request: web.Request, kind: type[T]) -> T:
+    """The request's query parameters. Raises `Refused` for one that is unknown, given twice, or of another kind."""
+    given = request.query
+    known = [field.encode_name for field in msgspec.structs.fields(kind)]
+    strange = [name for name in dict.fromkeys(given) if name not in known or len(given.getall(name)) > 1]
+    try:
+        if strange:
+            raise ValueError(f"{one_line(strange[0])[:50]!r} is none of its parameters, or was given twice")
+        return msgspec.convert(dict(given), type=kind, strict=False)
+    except (msgspec.ValidationError, ValueError) as error:
+        remedy = f"give any of: {', '.join(known)}, each once" if known else "ask without parameters"
+        message = f"the query is not what {request.path[:200]} takes ({one_line(error)}); nothing was done"
+        raise Refused(400, "bad_query", message, remedy) from error
 
 
 def number_of(cut: int | None, *, least: int = 1) -> CutNumber | None:
@@ -117,9 +175,9 @@ def process_of(name: str) -> ProcessName:
     return ProcessName(name)
 
 
-def number_in_path(request: web.Request) -> CutNumber:
-    """The number at the end of the path. Raises `Refused`."""
-    text = request.match_info["number"]
+def number_in_path(request: web.Request, name: str = "number") -> CutNumber:
+    """The number in the path. Raises `Refused`."""
+    text = request.match_info[name]
     if not text.isascii() or not text.isdecimal() or not 1 <= len(text) <= 15 or int(text) < 1:
-        raise Refused(400, "bad_number", f"{text[:50]!r} is no cut's number; nothing was done", "give one from 1 on")
+        raise Refused(400, "bad_number", f"{text[:50]!r} is no such number; nothing was done", "give one from 1 on")
     return CutNumber(int(text))

@@ -58,12 +58,11 @@ class Catalogue:
         except StoreError:
             return answer
         known = self._known
-        return PointsAnswer(
-            points=tuple(
-                _with(point, known[CutNumber(point.cut)]) if CutNumber(point.cut) in known else point
-                for point in answer.points
-            )
+        completed = tuple(
+            _with(point, known[CutNumber(point.cut)]) if CutNumber(point.cut) in known else point
+            for point in answer.points
         )
+        return PointsAnswer(points=completed, next=answer.next)
 
 
 def detail_of(backend: Backend, cut: CutNumber, keys: KeyRing | None = None) -> PointDetail | None:

@@ -109,6 +109,7 @@ class Driver:
         self.quiet = asyncio.Event()
         self.quiet.set()
         self.on_cut_end: list[Callable[[], None]] = []
+        self.on_ledger: list[Callable[[], None]] = []
         self._starters: dict[type[ask.Effect], Callable[[Any], None]] = {
             ask.Say: self._say,
             ask.Disconnect: self._disconnect,
@@ -127,6 +128,11 @@ class Driver:
         }
 
     # ----------------------------------------------------------------------------------------------- from outside
+
+    @property
+    def fence(self) -> int:
+        """The number of this leadership."""
+        return self._leadership.fence
 
     async def load(self) -> None:
         """Read the ledger and hand it to the core. Raises `RegistryError`, of which `UnreadableLedger` stays."""
@@ -312,6 +318,8 @@ class Driver:
             if entry is not None and not self.ended.done():
                 self.history.written(entry, registry_seconds=self._loop.time() - began)
             self.step(was.LedgerWritten(now=self._now(), request=effect.request))
+            for tell in tuple(self.on_ledger):
+                tell()
 
     async def _commit(self, transaction: Transaction, give_up_at: float) -> bool:
         """Whether the registry has taken ``transaction``; ends the driver where it never will."""

@@ -12,7 +12,15 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import web
 
-from cutpoint.errors import CutpointError, Damaged, ObjectMissing, RegistryError, StoreError
+from cutpoint.errors import (
+    ConfigurationError,
+    CutpointError,
+    Damaged,
+    ObjectMissing,
+    RegistryError,
+    StoreError,
+    UsageError,
+)
 from cutpoint_coordinator.answers import Fault, FaultAnswer
 from cutpoint_coordinator.requests import NotLeading
 from cutpoint_coordinator.settings import LOG_NAME
@@ -108,4 +116,6 @@ def _of_error(error: CutpointError) -> Refused:
             return Refused(503, "store_unreachable", message, remedy)
         case RegistryError():
             return Refused(503, "registry_unreachable", message, remedy)
-    return Refused(400, "refused", message, remedy)
+        case UsageError() | ConfigurationError():
+            return Refused(400, "bad_request", message, remedy)
+    return Refused(409, "refused", message, remedy)

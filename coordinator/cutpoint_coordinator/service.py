@@ -26,7 +26,6 @@ from cutpoint_coordinator.agents_endpoint import AgentsEndpoint, Elsewhere
 from cutpoint_coordinator.answers import HealthAnswer
 from cutpoint_coordinator.driver import Driver, UnreadableLedger
 from cutpoint_coordinator.following import Following
-from cutpoint_coordinator.held_loops import held_loops
 from cutpoint_coordinator.http.application import Api
 from cutpoint_coordinator.keeping import Keeping
 from cutpoint_coordinator.notices import Notices
@@ -65,7 +64,7 @@ class Service:
         self._endpoint = AgentsEndpoint(
             self.settled, heartbeat_seconds=settings.heartbeat_seconds, join_seconds=settings.join_seconds
         )
-        self._api = Api(self)
+        self._api = Api(self, self._endpoint.handle)
         self._runner: web.AppRunner | None = None
 
     @classmethod
@@ -79,7 +78,7 @@ class Service:
         Raises `RegistryError` if the registry's records cannot be read by this version.
         """
         self._runner = web.AppRunner(
-            self._application(), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
+            self._api.application(), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
         )
         await self._runner.setup()
         await web.SockSite(self._runner, self._listener).start()
@@ -152,12 +151,6 @@ class Service:
         return Elsewhere(reason=driver, leader=self.leader_address) if isinstance(driver, str) else driver
 
     # --------------------------------------------------------------------------------------------------- inside
-
-    def _application(self) -> web.Application:
-        application = self._api.application()
-        application.router.add_get("/v1/agents", self._endpoint.handle)
-        application.router.add_post("/v1/agents/holdups", held_loops(self.leading))
-        return application
 
     async def _lead(self, leads: Callable[[], None]) -> None:
         """Campaign, lead until that ends, and clear everything away."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cutpoint.names import BEGINNING, CutNumber
+from cutpoint.names import BEGINNING, FIRST_INCARNATION, CutNumber, Incarnation
 from cutpoint.protocol.certificate import Certificate
 from cutpoint.protocol.coordination import Coordination
 from cutpoint.protocol.phrases import last_resort
@@ -21,8 +21,10 @@ from cutpoint_coordinator.answers import (
     RecoveryAnswer,
     RecoveryUnderWay,
 )
+from cutpoint_coordinator.asked import PageQuery
 from cutpoint_coordinator.faults import Refused
 from cutpoint_coordinator.history import History
+from cutpoint_coordinator.paging import page_of
 
 
 def cut(core: Coordination, number: CutNumber) -> CutAnswer | None:
@@ -72,19 +74,21 @@ def with_history(found: CutAnswer, history: History) -> CutAnswer:
     )
 
 
-def cuts(core: Coordination) -> CutsAnswer:
-    """All cuts, ascending."""
+def cuts(core: Coordination, query: PageQuery) -> CutsAnswer:
+    """One page of all cuts."""
     found = [CutAnswer.published(point) for point in core.ledger.points.values()]
     found += [CutAnswer.abandoned(record) for record in core.ledger.abandoned.values()]
     current = open_cut(core)
     if current is not None and all(other.cut != current.cut for other in found):
         found.append(current)
-    return CutsAnswer(cuts=tuple(sorted(found, key=lambda answer: answer.cut)))
+    page, following = page_of(found, lambda answer: answer.cut, query)
+    return CutsAnswer(cuts=page, next=following)
 
 
-def points(core: Coordination) -> PointsAnswer:
-    """All recovery points, ascending."""
-    return PointsAnswer(points=tuple(PointAnswer.of(point) for _, point in sorted(core.ledger.points.items())))
+def points(core: Coordination, query: PageQuery) -> PointsAnswer:
+    """One page of all recovery points."""
+    page, following = page_of(core.ledger.points.values(), lambda point: point.cut, query)
+    return PointsAnswer(points=tuple(PointAnswer.of(point) for point in page), next=following)
 
 
 def point(core: Coordination, number: CutNumber) -> PointAnswer:
@@ -105,9 +109,27 @@ def unknown_point(core: Coordination, number: CutNumber) -> Refused:
     return Refused(404, "unknown_point", f"{why}; nothing was done", f"take one of the last ones: {known}")
 
 
-def recoveries(core: Coordination) -> RecoveriesAnswer:
-    """All completed recoveries, ascending."""
-    return RecoveriesAnswer(recoveries=tuple(RecoveryAnswer.done(r) for _, r in sorted(core.ledger.recoveries.items())))
+def recoveries(core: Coordination, query: PageQuery) -> RecoveriesAnswer:
+    """One page of all completed recoveries."""
+    page, following = page_of(core.ledger.recoveries.values(), lambda recovery: recovery.incarnation, query)
+    return RecoveriesAnswer(recoveries=tuple(RecoveryAnswer.done(recovery) for recovery in page), next=following)
+
+
+def recovery(core: Coordination, incarnation: int) -> RecoveryAnswer:
+    """How it stands with the recovery that starts ``incarnation``. Raises `Refused` if none ever did."""
+    done = core.ledger.recoveries.get(Incarnation(incarnation))
+    if done is not None:
+        return RecoveryAnswer.done(done)
+    current = recovery_under_way(core)
+    if current is not None and current.incarnation == incarnation:
+        return RecoveryAnswer.under_way(current, current.target)
+    if FIRST_INCARNATION < incarnation <= core.ledger.computation.incarnation:
+        return RecoveryAnswer(
+            state="failed", incarnation=incarnation, cut=0, reason="it was not completed; a later one took its place"
+        )
+    raise Refused(
+        404, "unknown_recovery", f"no recovery has started incarnation {incarnation}", "see /v1/recoveries"
+    )
 
 
 def recovery_under_way(core: Coordination) -> RecoveryUnderWay | None:

@@ -33,6 +33,11 @@ def cut(no_wait: bool, timeout_seconds: float, coordinator_url: str, as_json: bo
             f"cut {answer.cut} was abandoned: {answer.reason}; nothing was lost, and the next cut has a new number; "
             "correct what is named here and take another"
         )
+    if answer.state == "asked":
+        raise CutpointError(
+            f"no cut has begun within {timeout_seconds:g} s; it may still begin; "
+            "see `cutpoint topology` for what it waits for"
+        )
     if answer.state == "open" and not no_wait:
         waiting = "; ".join(answer.waits_for) or "its end"
         raise CutpointError(

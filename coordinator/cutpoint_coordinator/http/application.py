@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from cutpoint_coordinator.asked import BODY_BYTES_MAX
-from cutpoint_coordinator.faults import explain
+from cutpoint_coordinator.asked import BODY_BYTES_MAX, query_of
+from cutpoint_coordinator.faults import Handler, explain
 from cutpoint_coordinator.http.context import Context
+from cutpoint_coordinator.http.document import document
+from cutpoint_coordinator.http.route import Route
 from cutpoint_coordinator.http.routes import all_routes
 
 if TYPE_CHECKING:
@@ -19,20 +21,35 @@ if TYPE_CHECKING:
 class Api:
     """The routes of one service."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, agents: Handler) -> None:
         self._stop = threading.Event()
-        self.routes = all_routes(Context(service), self._stop)
+        self.routes = all_routes(Context(service), self._stop, agents, self.document)
 
     def application(self) -> web.Application:
-        """An application with every route but the agents'."""
+        """An application with every route."""
         application = web.Application(middlewares=[explain], client_max_size=BODY_BYTES_MAX)
         for route in self.routes:
-            if route.method == "GET":
-                application.router.add_get(route.path, route.handler)  # and HEAD
+            handler = _checked(route)
+            if route.method == "GET" and route.media == "application/json":
+                application.router.add_get(route.path, handler)  # and HEAD
             else:
-                application.router.add_route(route.method, route.path, route.handler)
+                application.router.add_route(route.method, route.path, handler)
         return application
+
+    def document(self) -> dict[str, Any]:
+        """What this API is, as OpenAPI says it."""
+        return document(self.routes, {})
 
     def close(self) -> None:
         """Call off what runs on threads."""
         self._stop.set()
+
+
+def _checked(route: Route) -> Handler:
+    """The handler of ``route``, for requests whose query it knows."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        query_of(request, route.query)
+        return await route.handler(request)
+
+    return handle

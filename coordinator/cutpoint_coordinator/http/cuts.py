@@ -7,12 +7,13 @@ from aiohttp import web
 from cutpoint.protocol import coordinator_effects as told
 from cutpoint_coordinator import views
 from cutpoint_coordinator.answers import CutAnswer, CutsAnswer
-from cutpoint_coordinator.asked import CutBody, body_of, number_in_path
+from cutpoint_coordinator.asked import CutBody, PageQuery, WaitQuery, body_of, number_in_path, query_of
 from cutpoint_coordinator.driver import Driver
 from cutpoint_coordinator.faults import Refused, answer
 from cutpoint_coordinator.http.context import Context
-from cutpoint_coordinator.http.outcomes import late, refusal
+from cutpoint_coordinator.http.outcomes import refusal
 from cutpoint_coordinator.http.route import Route
+from cutpoint_coordinator.http.waiting import wait_until
 from cutpoint_coordinator.requests import Request
 
 
@@ -33,7 +34,7 @@ class Cuts:
                 about="take a cut; 202 if it has not ended within the time",
                 body=CutBody,
                 answers={200: CutAnswer, 202: CutAnswer},
-                faults=("refused", "no_answer_yet"),
+                faults=("refused",),
             ),
             Route(
                 method="GET",
@@ -41,6 +42,7 @@ class Cuts:
                 operation="cuts",
                 handler=self._all,
                 about="cuts that were published or abandoned, or are open",
+                query=PageQuery,
                 answers={200: CutsAnswer},
             ),
             Route(
@@ -48,9 +50,10 @@ class Cuts:
                 path="/v1/cuts/{number}",
                 operation="cut_state",
                 handler=self._one,
-                about="how it stands with one cut",
+                about="how it stands with one cut; with `wait`, once it has ended",
+                query=WaitQuery,
                 answers={200: CutAnswer},
-                faults=("unknown_cut",),
+                faults=("bad_number", "unknown_cut"),
             ),
         )
 
@@ -59,13 +62,12 @@ class Cuts:
         driver = self._context.driver()
         asked = driver.request_cut()
         if not body.wait:
-            if not await asked.wait_opened(body.timeout_seconds):
-                raise late("cut")
-            if asked.cut is not None and not asked.outcome.done():
-                return answer(CutAnswer(cut=asked.cut, state="open"), status=202)
+            await asked.wait_opened(body.timeout_seconds)
+            if not asked.outcome.done():
+                return _not_ended(driver, asked)
         outcome = await asked.wait_outcome(body.timeout_seconds)
         if outcome is None:
-            return _still_open(driver, asked)
+            return _not_ended(driver, asked)
         match outcome:
             case told.CutPublished():
                 return answer(views.with_history(CutAnswer.published(outcome.point), driver.history))
@@ -74,20 +76,26 @@ class Cuts:
                 return answer(views.with_history(found, driver.history))
         raise refusal(outcome)
 
-    async def _all(self, _: web.Request) -> web.Response:
-        return answer(views.cuts(self._context.driver().core))
+    async def _all(self, request: web.Request) -> web.Response:
+        return answer(views.cuts(self._context.driver().core, query_of(request, PageQuery)))
 
     async def _one(self, request: web.Request) -> web.Response:
-        number = number_in_path(request)
+        number, query = number_in_path(request), query_of(request, WaitQuery)
         driver = self._context.driver()
-        found = views.cut(driver.core, number)
+
+        def ended() -> bool:
+            found = views.cut(driver.core, number)
+            return found is None or found.state != "open"
+
+        await wait_until(driver, ended, query.wait)
+        found = views.cut(self._context.driver().core, number)
         if found is None:
             raise Refused(404, "unknown_cut", f"there is no cut {number} yet", "see /v1/cuts for those there are")
         return answer(views.with_history(found, driver.history))
 
 
-def _still_open(driver: Driver, asked: Request) -> web.Response:
+def _not_ended(driver: Driver, asked: Request) -> web.Response:
     if asked.cut is None:
-        raise late("cut")
+        return answer(CutAnswer(cut=0, state="asked"), status=202)
     found = views.cut(driver.core, asked.cut)
     return answer(found or CutAnswer(cut=asked.cut, state="open"), status=202)

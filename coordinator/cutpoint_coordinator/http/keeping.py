@@ -51,7 +51,7 @@ class Keeping:
                 about="label or pin a recovery point, or take that back",
                 body=MarkBody,
                 answers={200: MarksAnswer},
-                faults=("unknown_point", "missing", "damaged", "store_unreachable"),
+                faults=("bad_number", "bad_request", "unknown_point", "missing", "damaged", "store_unreachable"),
             ),
             Route(
                 method="POST",
@@ -61,7 +61,7 @@ class Keeping:
                 about="drop what retention does not keep, now, or only say what would go",
                 body=CollectionBody,
                 answers={200: CollectionAnswer},
-                faults=("no_policy", "damaged", "store_unreachable"),
+                faults=("bad_request", "no_policy", "refused", "damaged", "store_unreachable"),
             ),
             Route(
                 method="GET",

@@ -1,19 +1,9 @@
-"""What the core has answered, or has not yet, as the API says it."""
+"""What the core has refused, as the API says it."""
 
 from __future__ import annotations
 
 from cutpoint.protocol import coordinator_effects as told
 from cutpoint_coordinator.faults import Refused
-
-
-def late(what: str) -> Refused:
-    """What was asked for has not begun within the time."""
-    return Refused(
-        504,
-        "no_answer_yet",
-        f"the {what} did not begin within the time; it may still begin",
-        "see /v1/topology for what it waits for, or ask again with a longer timeout_seconds",
-    )
 
 
 def refusal(outcome: told.Outcome) -> Refused:

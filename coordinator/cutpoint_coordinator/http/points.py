@@ -12,7 +12,7 @@ from cutpoint.names import CutNumber
 from cutpoint.store import read_manifest
 from cutpoint_coordinator import views
 from cutpoint_coordinator.answers import PointDetailAnswer, PointsAnswer, VerifyAnswer
-from cutpoint_coordinator.asked import VerifyBody, body_of, number_in_path, number_of
+from cutpoint_coordinator.asked import PageQuery, VerifyBody, body_of, number_in_path, number_of, query_of
 from cutpoint_coordinator.catalogued import Catalogue, detail_of
 from cutpoint_coordinator.checking import verify_points
 from cutpoint_coordinator.faults import answer
@@ -38,6 +38,7 @@ class Points:
                 operation="points",
                 handler=self._all,
                 about="recovery points with their sizes, labels and pins",
+                query=PageQuery,
                 answers={200: PointsAnswer},
             ),
             Route(
@@ -47,7 +48,7 @@ class Points:
                 handler=self._one,
                 about="one recovery point with its manifest, its certificate, its states, runs and packs",
                 answers={200: PointDetailAnswer},
-                faults=("unknown_point", "missing", "damaged", "store_unreachable"),
+                faults=("bad_number", "unknown_point", "missing", "damaged", "store_unreachable"),
             ),
             Route(
                 method="POST",
@@ -61,8 +62,8 @@ class Points:
             ),
         )
 
-    async def _all(self, _: web.Request) -> web.Response:
-        found = views.points(self._context.driver().core)
+    async def _all(self, request: web.Request) -> web.Response:
+        found = views.points(self._context.driver().core, query_of(request, PageQuery))
         return answer(await asyncio.to_thread(self._catalogue.complete, found))
 
     async def _one(self, request: web.Request) -> web.Response:

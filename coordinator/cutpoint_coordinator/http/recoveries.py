@@ -7,11 +7,22 @@ from aiohttp import web
 from cutpoint.protocol import coordinator_effects as told
 from cutpoint_coordinator import views
 from cutpoint_coordinator.answers import RecoveriesAnswer, RecoveryAnswer, ReleaseAnswer
-from cutpoint_coordinator.asked import RecoveryBody, ReleaseBody, body_of, number_of, process_of
+from cutpoint_coordinator.asked import (
+    PageQuery,
+    RecoveryBody,
+    ReleaseBody,
+    WaitQuery,
+    body_of,
+    number_in_path,
+    number_of,
+    process_of,
+    query_of,
+)
 from cutpoint_coordinator.faults import answer
 from cutpoint_coordinator.http.context import Context
-from cutpoint_coordinator.http.outcomes import late, refusal
+from cutpoint_coordinator.http.outcomes import refusal
 from cutpoint_coordinator.http.route import Route
+from cutpoint_coordinator.http.waiting import wait_until
 
 
 class Recoveries:
@@ -39,7 +50,18 @@ class Recoveries:
                 operation="recoveries",
                 handler=self._all,
                 about="the recoveries that were completed",
+                query=PageQuery,
                 answers={200: RecoveriesAnswer},
+            ),
+            Route(
+                method="GET",
+                path="/v1/recoveries/{incarnation}",
+                operation="recovery_state",
+                handler=self._one,
+                about="how it stands with the recovery that starts this incarnation; with `wait`, once it is over",
+                query=WaitQuery,
+                answers={200: RecoveryAnswer},
+                faults=("bad_number", "unknown_recovery"),
             ),
             Route(
                 method="POST",
@@ -48,8 +70,8 @@ class Recoveries:
                 handler=self._release,
                 about="go on without a process that is gone and will not come back",
                 body=ReleaseBody,
-                answers={200: ReleaseAnswer},
-                faults=("bad_name", "refused", "no_answer_yet"),
+                answers={200: ReleaseAnswer, 202: ReleaseAnswer},
+                faults=("bad_name", "refused"),
             ),
         )
 
@@ -72,15 +94,21 @@ class Recoveries:
                 return answer(RecoveryAnswer(state="failed", incarnation=0, cut=plan.cut, reason=outcome.reason))
         raise refusal(outcome)
 
-    async def _all(self, _: web.Request) -> web.Response:
-        return answer(views.recoveries(self._context.driver().core))
+    async def _all(self, request: web.Request) -> web.Response:
+        return answer(views.recoveries(self._context.driver().core, query_of(request, PageQuery)))
+
+    async def _one(self, request: web.Request) -> web.Response:
+        number, query = number_in_path(request, "incarnation"), query_of(request, WaitQuery)
+        driver = self._context.driver()
+        await wait_until(driver, lambda: views.recovery(driver.core, number).state != "under way", query.wait)
+        return answer(views.recovery(self._context.driver().core, number))
 
     async def _release(self, request: web.Request) -> web.Response:
         body = await body_of(request, ReleaseBody)
         asked = self._context.driver().request_release(process_of(body.process))
         match outcome := await asked.wait_outcome(body.timeout_seconds):
             case None:
-                raise late("release")
+                return answer(ReleaseAnswer(process=body.process, state="asked"), status=202)
             case told.Released():
                 return answer(ReleaseAnswer(process=outcome.process))
         raise refusal(outcome)

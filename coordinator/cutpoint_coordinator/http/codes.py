@@ -1,0 +1,55 @@
+"""Every code that the API refuses with, its HTTP status, and what it means. Codes are stable; messages are for people."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Code(NamedTuple):
+    """The HTTP ``status`` that a code comes with, and what it means, one line for people."""
+
+    status: int
+    about: str
+
+
+CODES: dict[str, Code] = {
+    "bad_body": Code(400, "the body is no JSON object of the kind that the route takes"),
+    "bad_key": Code(400, "the Idempotency-Key is empty, too long or not printable"),
+    "bad_name": Code(400, "no process, or whatever is named, can have this name"),
+    "bad_number": Code(400, "no cut can have this number"),
+    "bad_query": Code(400, "a query parameter is unknown, given twice, or of another kind"),
+    "bad_request": Code(400, "the request was not understood; the message says which part"),
+    "cross_origin": Code(403, "a page of another site asked"),
+    "unknown_cut": Code(404, "there is no cut of this number yet"),
+    "unknown_point": Code(404, "there is no recovery point of this number, or none any more"),
+    "unknown_recovery": Code(404, "no recovery has started this incarnation"),
+    "unknown_route": Code(404, "there is no such path"),
+    "missing": Code(404, "the store does not have what was asked for"),
+    "unknown_method": Code(405, "the path does not take this method; Allow says which it takes"),
+    "no_point": Code(409, "there is no recovery point yet"),
+    "no_point_left": Code(409, "every recovery point that could be gone back to is damaged"),
+    "no_policy": Code(409, "the coordinator was not told what to keep"),
+    "not_kept": Code(409, "it was done for this Idempotency-Key, and its answer was not kept"),
+    "refused": Code(409, "it cannot be done as things stand; the message says why"),
+    "too_large": Code(413, "the body is too long"),
+    "key_reused": Code(422, "the Idempotency-Key was given before with another request"),
+    "too_many_readers": Code(429, "as many read events as the coordinator serves at once"),
+    "internal": Code(500, "the coordinator failed on this request"),
+    "damaged": Code(500, "what is stored is damaged; the message names it"),
+    "not_leading": Code(503, "another coordinator leads, its address in `leader`; or none does yet"),
+    "registry_unreachable": Code(503, "the registry does not answer"),
+    "store_unreachable": Code(503, "the store does not answer"),
+    "not_ready": Code(503, "this coordinator is still loading what it needs"),
+}
+
+EVERYWHERE = ("bad_query", "cross_origin", "internal")
+"""What every route may refuse with."""
+
+WITH_BODY = ("bad_body", "too_large")
+"""What a route that takes a body may refuse with besides."""
+
+LEADERS_ONLY = ("not_leading", "registry_unreachable")
+"""What a route that only the leader answers may refuse with besides."""
+
+WITH_KEY = ("bad_key", "key_reused", "not_kept")
+"""What a route that takes an Idempotency-Key may refuse with besides."""
