@@ -10,9 +10,7 @@ from cutpoint_coordinator.asked import PageQuery
 T = TypeVar("T")
 
 
-def page_of(
-    things: Iterable[T], number: Callable[[T], int], query: PageQuery
-) -> tuple[tuple[T, ...], int | None]:
+def page_of(things: Iterable[T], number: Callable[[T], int], query: PageQuery) -> tuple[tuple[T, ...], int | None]:
     """The page that ``query`` asks for, and the ``after`` of the next one; None: there is no more.
 
     ``number`` is what things are ordered by; no two have the same.

@@ -64,7 +64,7 @@ class Service:
         self._endpoint = AgentsEndpoint(
             self.settled, heartbeat_seconds=settings.heartbeat_seconds, join_seconds=settings.join_seconds
         )
-        self._api = Api(self, self._endpoint.handle)
+        self.api = Api(self, self._endpoint.handle)
         self._runner: web.AppRunner | None = None
 
     @classmethod
@@ -78,7 +78,7 @@ class Service:
         Raises `RegistryError` if the registry's records cannot be read by this version.
         """
         self._runner = web.AppRunner(
-            self._api.application(), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
+            self.api.application(), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
         )
         await self._runner.setup()
         await web.SockSite(self._runner, self._listener).start()
@@ -98,7 +98,7 @@ class Service:
 
     async def close(self) -> None:
         """Resign, close every connection, let go of everything. Nothing is lost: the registry has it all."""
-        self._api.close()
+        self.api.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._endpoint.close(), _SHUTDOWN_SECONDS)
         if self._runner is not None:

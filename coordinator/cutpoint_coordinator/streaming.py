@@ -34,7 +34,7 @@ def event_text(name: str, value: object, *, id: str = "") -> bytes:  # noqa: A00
 
 
 class Reader:
-    """Takes notices, gives them out in order. ``end`` closes it with a reason; ``too_slow`` says that it fell behind."""
+    """Takes notices, gives them out in order. ``end`` closes it with a reason; ``too_slow``: it fell behind."""
 
     def __init__(self, kinds: str = "", *, waiting_max: int = WAITING_MAX) -> None:
         self._kinds = kinds

@@ -127,9 +127,7 @@ def recovery(core: Coordination, incarnation: int) -> RecoveryAnswer:
         return RecoveryAnswer(
             state="failed", incarnation=incarnation, cut=0, reason="it was not completed; a later one took its place"
         )
-    raise Refused(
-        404, "unknown_recovery", f"no recovery has started incarnation {incarnation}", "see /v1/recoveries"
-    )
+    raise Refused(404, "unknown_recovery", f"no recovery has started incarnation {incarnation}", "see /v1/recoveries")
 
 
 def recovery_under_way(core: Coordination) -> RecoveryUnderWay | None:

@@ -32,6 +32,20 @@ from tests.coordinator.test_cuts import Ask
         ("GET", "/v1/points/9999999999999999", None, 400, "bad_number"),
         ("GET", "/v1/points/..%2F..%2Fetc%2Fpasswd", None, 400, "bad_number"),
         ("GET", "/v1/cuts/1", None, 404, "unknown_cut"),
+        ("GET", "/v1/cuts?limt=3", None, 400, "bad_query"),
+        ("GET", "/v1/cuts?limit=0", None, 400, "bad_query"),
+        ("GET", "/v1/cuts?limit=1001", None, 400, "bad_query"),
+        ("GET", "/v1/cuts?limit=3&limit=4", None, 400, "bad_query"),
+        ("GET", "/v1/cuts?after=%0Athree", None, 400, "bad_query"),
+        ("GET", "/v1/cuts?%0A=1", None, 400, "bad_query"),
+        ("GET", "/v1/cuts/1?wait=nan", None, 400, "bad_query"),
+        ("GET", "/v1/cuts/1?wait=301", None, 400, "bad_query"),
+        ("POST", "/v1/cuts?wait=1", None, 400, "bad_query"),
+        ("GET", "/v1/topology?pretty", None, 400, "bad_query"),
+        ("GET", "/v1/recoveries/1", None, 404, "unknown_recovery"),
+        ("GET", "/v1/recoveries/0", None, 400, "bad_number"),
+        ("GET", "/v1/recoveries/2", None, 404, "unknown_recovery"),
+        ("POST", "/v1/cuts", b'{"a\\nb": 1}', 400, "bad_body"),
         ("GET", "/v1/points/1", None, 404, "unknown_point"),
         ("POST", "/v1/cuts", b"{", 400, "bad_body"),
         ("POST", "/v1/cuts", b"\xff", 400, "bad_body"),
@@ -58,7 +72,7 @@ from tests.coordinator.test_cuts import Ask
         ("POST", "/v1/points/1/marks", b'{"event": "drop"}', 400, "bad_body"),
         ("GET", "/v1/points/1/marks", None, 405, "unknown_method"),
         ("POST", "/v1/collections", None, 409, "no_policy"),
-        ("POST", "/v1/collections", b'{"keep": "first 3"}', 400, "refused"),
+        ("POST", "/v1/collections", b'{"keep": "first 3"}', 400, "bad_request"),
         ("POST", "/v1/collections", b'{"keep": "last 3", "per_second": 0}', 400, "bad_body"),
         ("POST", "/v1/collections", b'{"keep": "last 3", "by": "a\\u0000b"}', 400, "bad_body"),
         ("DELETE", "/v1/collections", None, 405, "unknown_method"),
@@ -102,7 +116,7 @@ async def test_an_unforeseen_failure_tells_nothing_of_the_inside(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = await serve()
-    monkeypatch.setattr("cutpoint_coordinator.views.points", lambda core: 1 // 0)
+    monkeypatch.setattr("cutpoint_coordinator.views.points", lambda core, query: 1 // 0)
     async with aiohttp.ClientSession() as session, session.get(f"{service.url}/v1/points") as response:
         fault = msgspec.json.decode(await response.read(), type=FaultAnswer).error
     assert (response.status, fault.code) == (500, "internal")

@@ -1,4 +1,4 @@
-"""Every code that the API refuses with, its HTTP status, and what it means. Codes are stable; messages are for people."""
+"""Every code that the API refuses with, its HTTP status, and what it means. Codes stay; messages are for people."""
 
 from __future__ import annotations
 

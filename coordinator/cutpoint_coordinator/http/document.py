@@ -91,9 +91,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     properties = components[route.query.__name__]["properties"]
     for field in msgspec.structs.fields(route.query):
         name = field.encode_name
-        found.append(
-            {"name": name, "in": "query", "required": field.required, "schema": _given(properties[name])}
-        )
+        found.append({"name": name, "in": "query", "required": field.required, "schema": _given(properties[name])})
     for name in route.headers:
         found.append({"name": name, "in": "header", "required": False, "schema": {"type": "string"}})
     if route.once:
@@ -103,10 +101,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 def _given(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of a parameter that is given: leaving it out is what null stands for elsewhere."""
-    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
-    if len(choices) != 1:
-        return schema
-    return choices[0]
+    choices: list[dict[str, Any]] = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    return choices[0] if len(choices) == 1 else schema
 
 
 def _responses(route: Route) -> dict[str, Any]:
