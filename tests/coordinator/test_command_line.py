@@ -209,7 +209,7 @@ async def test_a_process_that_will_not_come_back_is_released_by_a_command(
     )
     assert (await run("cut", **url))[0] == 0
     status, out, _ = await run("release", "ledgre", "--json", **url)
-    assert (status, json.loads(out)) == (0, {"process": "ledgre"})
+    assert (status, json.loads(out)) == (0, {"process": "ledgre", "state": "released"})
     status, out, err = await run("release", "nobody", **url)
     assert (status, out) == (1, "")
     assert "there is no process nobody; nothing was changed; take one of those that there are: ledger, ledgre" in err
