@@ -48,7 +48,5 @@ class HoldUps:
         said = await body_of(request, LoopHeld)
         driver = self._context.driver()
         if complaint := check_process(said.process) or check_texts(said, ("life",)) or check_hold_up(said.what):
-            raise Refused(
-                400, "bad_body", f"{complaint}; nothing was done", "say what an agent of this version says"
-            )
+            raise Refused(400, "bad_body", f"{complaint}; nothing was done", "say what an agent of this version says")
         return answer(HoldUpAnswer(counts=driver.loop_held(said)))
