@@ -325,10 +325,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True, tag="rejected"):
-    """The coordinator will not have this agent; ``waiting_helps`` says whether to try again.
-
-    ``leader``: the address of the coordinator that leads, if it is another one and known.
-    """
+    """It will not have this agent; ``waiting_helps``: try again, first at ``leader`` if that is not empty."""
 
     reason: str
     waiting_helps: bool
