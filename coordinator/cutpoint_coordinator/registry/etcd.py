@@ -121,7 +121,11 @@ class EtcdRegistry:
             standing = Standing(candidate=candidate, address=address, nonce=f"{self._instance}.{next(self._campaigns)}")
             while True:
                 news = self._next_news()
-                leadership = await self._try_to_lead(standing, max(1, math.ceil(ttl_seconds)))
+                try:
+                    leadership = await self._try_to_lead(standing, max(1, math.ceil(ttl_seconds)))
+                except Unanswered:
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                    continue
                 if leadership is not None:
                     return leadership
                 await _wait_briefly(news)
@@ -201,15 +205,13 @@ class EtcdRegistry:
     # ------------------------------------------------------------------------------------------------ campaigning
 
     async def _try_to_lead(self, standing: Standing, ttl_seconds: int) -> Leadership | None:
-        """One look at the leader's key, and an attempt if it is not there."""
+        """One look at the leader's key, and an attempt if it is not there. Raises `Unanswered`."""
         try:
             item = await self._ask(partial(self._client.get, self._keys.leader))
             if item is None:
                 return await self._stand(standing, ttl_seconds)
             if self._is_left_over(item):
                 await self._ask(partial(self._client.transact, self._removal(item)))
-        except Unanswered:
-            return None
         except Refused as refused:
             raise self._refusal(refused) from refused
         return None
