@@ -25,7 +25,9 @@ async def unruly(cluster: EtcdCluster) -> AsyncIterator[list[str]]:
         await asyncio.wait((task,))
         for member in cluster.members:
             member.resume()
-        await asyncio.to_thread(cluster.start)
+            member.launch()  # from this thread, with which it dies, as the others did
+        for member in cluster.members:
+            await asyncio.to_thread(member.wait_healthy, deadline_seconds=60.0)
 
 
 async def _disturb(cluster: EtcdCluster, done: list[str]) -> None:
@@ -40,7 +42,7 @@ async def _disturb(cluster: EtcdCluster, done: list[str]) -> None:
             victim.pause()
         await asyncio.sleep(AWAY_SECONDS)
         if killed:
-            await asyncio.to_thread(victim.launch)
+            victim.launch()
         else:
             victim.resume()
         await asyncio.to_thread(victim.wait_healthy, deadline_seconds=60.0)
