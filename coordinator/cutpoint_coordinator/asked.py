@@ -147,6 +147,9 @@ def query_of(request: web.Request, kind: type[T]) -> T:
     try:
         if strange:
             raise ValueError(f"{one_line(strange[0])[:50]!r} is none of its parameters, or was given twice")
+        nothing = [name for name, value in given.items() if value.lower() == "null"]
+        if nothing:  # msgspec would take the word for None
+            raise ValueError(f"{nothing[0]} is null; leave it out")
         return msgspec.convert(dict(given), type=kind, strict=False)
     except (msgspec.ValidationError, ValueError) as error:
         remedy = f"give any of: {', '.join(known)}, each once" if known else "ask without parameters"

@@ -82,6 +82,7 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._registry = registry
         self._leadership = leadership
+        self.fence = leadership.fence
         self.records = Records(
             registry,
             leadership,
@@ -128,11 +129,6 @@ class Driver:
         }
 
     # ----------------------------------------------------------------------------------------------- from outside
-
-    @property
-    def fence(self) -> int:
-        """The number of this leadership."""
-        return self._leadership.fence
 
     async def load(self) -> None:
         """Read the ledger and hand it to the core. Raises `RegistryError`, of which `UnreadableLedger` stays."""

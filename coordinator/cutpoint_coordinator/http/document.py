@@ -112,7 +112,8 @@ def _responses(route: Route) -> dict[str, Any]:
         if struct is not None:
             said["content"] = {route.media: {"schema": _ref(struct)}}
         elif status != 101:
-            said["content"] = {route.media: {"schema": {"type": "string"}}}
+            kind = "object" if route.media == "application/json" else "string"
+            said["content"] = {route.media: {"schema": {"type": kind}}}
         responses[str(status)] = said
     by_status: dict[int, list[str]] = {}
     for code in route.codes:
