@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench lint docs clean
+.PHONY: help demo test bench faults lint docs clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST))
@@ -16,6 +16,9 @@ demo: .venv/dev ## fly a month of flights, kill processes on the way, compare ev
 
 test: lint .venv/browser ## lint, then every test; a browser is installed for those that need one
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+faults: .venv/dev ## kill and stop coordinators at every stage of a cut, and etcd beside it; prints the matrix, 15 minutes
+	$(BIN)/python -m tests.faults
 
 lint: .venv/dev ## ruff, mypy --strict, and the floors that imports may not climb
 	$(BIN)/ruff check

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
@@ -17,7 +17,7 @@ from tests.agents.rig import IMPATIENT, running, until
 class Vault:
     """Adds up what comes, per till, and confirms it."""
 
-    def __init__(self, coordinator: str | None, *, name: str = "vault", **options: Any) -> None:
+    def __init__(self, coordinator: str | Sequence[str] | None, *, name: str = "vault", **options: Any) -> None:
         self.agent = Agent(name, coordinator=coordinator, settings=IMPATIENT, **options)
         self.sums = self.agent.table("sums")
         self.order: list[int] = []
@@ -51,7 +51,13 @@ class Till:
     """Sends 1, 2, 3, ... up to ``last``; where it has got to, and what was confirmed, is state."""
 
     def __init__(
-        self, coordinator: str | None, vault: str, *, last: int = 100, name: str = "till", **options: Any
+        self,
+        coordinator: str | Sequence[str] | None,
+        vault: str,
+        *,
+        last: int = 100,
+        name: str = "till",
+        **options: Any,
     ) -> None:
         self.agent = Agent(name, coordinator=coordinator, settings=IMPATIENT, **options)
         self.sent = self.agent.value("sent", 0)

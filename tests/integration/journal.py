@@ -6,6 +6,7 @@ the way. It is a real agent; the test writes the entries.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cutpoint_agents import Agent
@@ -34,7 +35,9 @@ def _enter(table: Any, number: int, padding: int) -> None:
 class Journal:
     """One life of the service. ``padding``: how many characters an entry has."""
 
-    def __init__(self, coordinator: str, *, name: str = "journal", padding: int = 40, **options: Any) -> None:
+    def __init__(
+        self, coordinator: str | Sequence[str], *, name: str = "journal", padding: int = 40, **options: Any
+    ) -> None:
         self.padding = padding
         self.agent = Agent(name, coordinator=coordinator, settings=IMPATIENT, **options)
         self.table = self.agent.table("entries")

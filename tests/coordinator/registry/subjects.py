@@ -110,10 +110,10 @@ Subject = MemorySubject | EmbeddedSubject | EtcdSubject
 
 
 class CandidateProcess:
-    """``candidate.py`` in a process of its own, and what it has said."""
+    """``candidate.py`` (or another ``program``) in a process of its own, and what it has said."""
 
-    def __init__(self, url: str, ttl_seconds: float) -> None:
-        command = [sys.executable, str(Path(__file__).with_name("candidate.py")), url, str(ttl_seconds)]
+    def __init__(self, url: str, ttl_seconds: float, *, program: str = "candidate.py") -> None:
+        command = [sys.executable, str(Path(__file__).with_name(program)), url, str(ttl_seconds)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.fence = int(self.expect("leads"))
 
