@@ -213,9 +213,11 @@ class Driver:
             self._lives = {life: other for life, other in self._lives.items() if other != connection}
             self.step(was.AgentLost(now=self._now(), connection=connection))
 
-    def request_cut(self) -> Request:
-        """Ask for a cut."""
-        name, request = self._requests.draw()
+    def request_cut(self, key: str = "") -> Request:
+        """Ask for a cut; with the ``key`` of a request that waits already, that one."""
+        if (waiting := self._requests.find(key)) is not None:
+            return waiting
+        name, request = self._requests.draw(key)
         self.step(was.CutRequested(now=self._now(), request=name))
         return request
 

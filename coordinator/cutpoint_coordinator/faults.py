@@ -6,7 +6,7 @@ Codes are stable; messages are for people. Nothing of the inside (a traceback, a
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 import msgspec
@@ -39,9 +39,10 @@ class Refused(CutpointError):
         self.fault = Fault(code=code, message=message, remedy=remedy, leader=leader)
 
 
-def answer(value: msgspec.Struct, *, status: int = 200) -> web.Response:
+def answer(value: msgspec.Struct, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """``value`` as JSON."""
-    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+    body = msgspec.json.encode(value)
+    return web.Response(body=body, status=status, content_type="application/json", headers=headers)
 
 
 def fault(refused: Refused) -> web.Response:

@@ -48,12 +48,16 @@ class Requests:
         self._waiting: dict[str, Request] = {}
         self._ended = ""
 
-    def draw(self) -> tuple[str, Request]:
+    def find(self, name: str) -> Request | None:
+        """The request of this name that waits for its answer."""
+        return self._waiting.get(name)
+
+    def draw(self, name: str = "") -> tuple[str, Request]:
         """A new request and its name, which nobody else uses. Raises `NotLeading` once nobody answers any more."""
         if self._ended:
             raise NotLeading(self._ended)
         self._count += 1
-        name = f"{self._author}-asked-{self._count}"
+        name = name or f"{self._author}-asked-{self._count}"
         request = self._waiting[name] = Request()
         return name, request
 

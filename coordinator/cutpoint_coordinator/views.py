@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from cutpoint.names import BEGINNING, FIRST_INCARNATION, CutNumber, Incarnation
+from cutpoint.names import BEGINNING, FIRST_INCARNATION, CutNumber, Incarnation, ProcessName
 from cutpoint.protocol.certificate import Certificate
 from cutpoint.protocol.coordination import Coordination
-from cutpoint.protocol.phrases import last_resort
+from cutpoint.protocol.phrases import asked_for, last_resort
 from cutpoint.protocol.recovery_records import part_of
 from cutpoint_coordinator.answers import (
     ChannelAnswer,
@@ -39,6 +39,15 @@ def cut(core: Coordination, number: CutNumber) -> CutAnswer | None:
     if core.ledger.collected(number):
         return CutAnswer(cut=number, state="collected", reason="it was a recovery point; retention kept it no longer")
     return None
+
+
+def cut_of_key(core: Coordination, prefix: str) -> tuple[CutNumber, str] | None:
+    """The cut that a keyed request led to whose name begins with ``prefix``, and that name; None if there is none."""
+    ledger = core.ledger
+    found = [(ledger.computation.open_cut, asked) for asked in ledger.computation.asked]
+    found += [(point.cut, asked) for point in ledger.points.values() for asked in point.asked]
+    found += [(record.cut, asked) for record in ledger.abandoned.values() for asked in record.asked]
+    return next(((cut, asked) for cut, asked in found if asked.startswith(prefix)), None)
 
 
 def open_cut(core: Coordination) -> CutAnswer | None:
@@ -128,6 +137,21 @@ def recovery(core: Coordination, incarnation: int) -> RecoveryAnswer:
             state="failed", incarnation=incarnation, cut=0, reason="it was not completed; a later one took its place"
         )
     raise Refused(404, "unknown_recovery", f"no recovery has started incarnation {incarnation}", "see /v1/recoveries")
+
+
+def recovery_since(core: Coordination, least: int, target: CutNumber | None) -> RecoveryAnswer | None:
+    """A completed recovery of at least incarnation ``least`` that was what ``target`` asks for; None: there is none."""
+    for incarnation, done in sorted(core.ledger.recoveries.items()):
+        fits = target is None or done.cut == target or done.reason == asked_for(target)
+        if incarnation >= least and fits:
+            return RecoveryAnswer.done(done)
+    return None
+
+
+def is_released(core: Coordination, process: ProcessName) -> bool:
+    """Whether nothing waits for ``process`` any more."""
+    member = core.ledger.members.members.get(process)
+    return member is None or not member.belongs
 
 
 def recovery_under_way(core: Coordination) -> RecoveryUnderWay | None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cutpoint.names import BEGINNING, CutNumber, Incarnation, ProcessName
+from cutpoint.names import CutNumber, Incarnation, ProcessName
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.admission import Admission
 from cutpoint.protocol.adoption import Adoption
@@ -44,6 +44,7 @@ from cutpoint.protocol.messages import (
     Unfit,
 )
 from cutpoint.protocol.overview import Overview, hindrance, overview
+from cutpoint.protocol.phrases import asked_for
 from cutpoint.protocol.recovery import Call, Recovery
 from cutpoint.protocol.recovery_call import Hold, Lives, called_for, requested
 from cutpoint.protocol.recovery_records import participants
@@ -367,8 +368,7 @@ class Coordination:
         return None
 
     def _call(self, event: was.RecoveryRequested, target: Any) -> Call:
-        title = "the beginning" if target == BEGINNING else f"recovery point {target}"
-        return Call(target=target, reason=f"{title} was asked for", since=self._desk.now, requests=(event.request,))
+        return Call(target=target, reason=asked_for(target), since=self._desk.now, requests=(event.request,))
 
     def _called_for(self) -> Call | None:
         """The recovery that somebody's loss calls for; the operator is told once if it has to wait."""

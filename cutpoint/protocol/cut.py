@@ -72,7 +72,7 @@ class Cut:
             self._step("found")
             desk.do(FindManifest(cut=number))
         else:
-            desk.write(opening(desk.ledger, number))
+            desk.write(opening(desk.ledger, number, requests))
 
     # ---------------------------------------------------------------------------------------------- what follows
 

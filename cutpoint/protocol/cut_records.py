@@ -6,24 +6,36 @@ import msgspec
 
 from cutpoint.names import BEGINNING, CutNumber, ProcessName
 from cutpoint.protocol.certificate import Certificate
-from cutpoint.protocol.ledger import AbandonedCut, Computation, Ledger, LedgerRecord, Member, Members, RecoveryPoint
+from cutpoint.protocol.ledger import (
+    KEYED,
+    AbandonedCut,
+    Computation,
+    Ledger,
+    LedgerRecord,
+    Member,
+    Members,
+    RecoveryPoint,
+)
 from cutpoint.protocol.messages import PartSummary
 
 
-def opening(ledger: Ledger, number: CutNumber) -> Computation:
-    """The number is used, whatever becomes of the cut."""
+def opening(ledger: Ledger, number: CutNumber, requests: tuple[str, ...]) -> Computation:
+    """The number is used, whatever becomes of the cut; a keyed request leads to this cut and to no other."""
     last = max(number, ledger.computation.last_cut)
-    return msgspec.structs.replace(ledger.computation, last_cut=last, open_cut=number)
+    asked = tuple(request for request in requests if request.startswith(KEYED))
+    return msgspec.structs.replace(ledger.computation, last_cut=last, open_cut=number, asked=asked)
 
 
 def closing(ledger: Ledger, abandoned: AbandonedCut) -> tuple[LedgerRecord, ...]:
     """The cut ended without a recovery point."""
-    return msgspec.structs.replace(ledger.computation, open_cut=BEGINNING), abandoned
+    record = msgspec.structs.replace(abandoned, asked=ledger.computation.asked)
+    return msgspec.structs.replace(ledger.computation, open_cut=BEGINNING, asked=()), record
 
 
 def publication(ledger: Ledger, point: RecoveryPoint) -> tuple[LedgerRecord, ...]:
     """The cut is a recovery point: who left with it is released, who had left before is forgotten."""
-    computation = msgspec.structs.replace(ledger.computation, open_cut=BEGINNING, base=point.cut)
+    point = msgspec.structs.replace(point, asked=ledger.computation.asked)
+    computation = msgspec.structs.replace(ledger.computation, open_cut=BEGINNING, base=point.cut, asked=())
     if not any(name in point.left for name in ledger.members.members):
         return computation, point
     members: dict[ProcessName, Member] = {}

@@ -21,6 +21,10 @@ from cutpoint.names import BEGINNING, FIRST_INCARNATION, CutNumber, Digest, Inca
 LEDGER_VERSION = 1
 
 
+KEYED = "key-"
+"""How a request's name begins that whoever asked may give again: the ledger keeps it with the cut that it led to."""
+
+
 class Recovering(msgspec.Struct, frozen=True, kw_only=True):
     """A recovery that has fenced the incarnations before ``incarnation`` and is not over. ``lost``: who was lost."""
 
@@ -34,8 +38,8 @@ class Computation(msgspec.Struct, frozen=True, kw_only=True):
     """Where the computation stands.
 
     ``last_cut`` is the highest number ever used, ``open_cut`` the cut that has not ended (0: none), ``base`` the
-    recovery point that the processes' present state descends from (0: the beginning). ``request`` is empty until the
-    record has been written for the first time.
+    recovery point that the processes' present state descends from (0: the beginning). ``asked``: the keyed requests
+    that the open cut was opened for. ``request`` is empty until the record has been written for the first time.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Computation(msgspec.Struct, frozen=True, kw_only=True):
     open_cut: CutNumber = BEGINNING
     base: CutNumber = BEGINNING
     recovering: Recovering | None = None
+    asked: tuple[str, ...] = ()
     request: str = ""
     version: int = LEDGER_VERSION
 
@@ -82,6 +87,7 @@ class RecoveryPoint(msgspec.Struct, frozen=True, kw_only=True):
     cannot be restored, empty if nothing is known against it. ``manifest`` is the manifest's digest, ``bytes`` counts
     all parts and it, ``fresh_bytes`` what of the parts was written by this very cut, ``created`` is ISO 8601.
     ``ancestor`` is set when ``parent`` was forgotten: the nearest recovery point that this one descends from.
+    ``asked``: the keyed requests that it was taken for.
     """
 
     cut: CutNumber
@@ -98,6 +104,7 @@ class RecoveryPoint(msgspec.Struct, frozen=True, kw_only=True):
     damaged: str = ""
     fresh_bytes: int = 0
     ancestor: CutNumber | None = None
+    asked: tuple[str, ...] = ()
     request: str = ""
 
     @property
@@ -112,11 +119,12 @@ class RecoveryPoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AbandonedCut(msgspec.Struct, frozen=True, kw_only=True):
-    """A cut that ended without a recovery point, and why."""
+    """A cut that ended without a recovery point, and why. ``asked``: the keyed requests that it was opened for."""
 
     cut: CutNumber
     incarnation: Incarnation
     reason: str
+    asked: tuple[str, ...] = ()
     request: str = ""
 
 

@@ -27,6 +27,12 @@ def was_collected(cut: CutNumber) -> str:
     )
 
 
+def asked_for(target: CutNumber) -> str:
+    """Why a recovery begins that somebody has asked for."""
+    title = "the beginning" if target == BEGINNING else f"recovery point {target}"
+    return f"{title} was asked for"
+
+
 def last_resort(cut: CutNumber) -> str:
     """What is left to do when all recovery points down from ``cut`` are marked as damaged; from 0: begin anew."""
     if cut == BEGINNING:

@@ -11,6 +11,7 @@ from cutpoint_coordinator.asked import BODY_BYTES_MAX, query_of
 from cutpoint_coordinator.faults import Handler, explain
 from cutpoint_coordinator.http.context import Context
 from cutpoint_coordinator.http.document import document
+from cutpoint_coordinator.http.once import Once
 from cutpoint_coordinator.http.route import Route
 from cutpoint_coordinator.http.routes import all_routes
 
@@ -23,13 +24,15 @@ class Api:
 
     def __init__(self, service: Service, agents: Handler) -> None:
         self._stop = threading.Event()
-        self.routes = all_routes(Context(service), self._stop, agents, self.document)
+        context = Context(service)
+        self._once = Once(context)
+        self.routes = all_routes(context, self._stop, agents, self.document)
 
     def application(self) -> web.Application:
         """An application with every route."""
         application = web.Application(middlewares=[explain], client_max_size=BODY_BYTES_MAX)
         for route in self.routes:
-            handler = _checked(route)
+            handler = self._served(route)
             if route.method == "GET" and route.media == "application/json":
                 application.router.add_get(route.path, handler)  # and HEAD
             else:
@@ -44,12 +47,11 @@ class Api:
         """Call off what runs on threads."""
         self._stop.set()
 
+    def _served(self, route: Route) -> Handler:
+        """The handler of ``route``: for requests whose query it knows, and that do nothing twice for the same key."""
 
-def _checked(route: Route) -> Handler:
-    """The handler of ``route``, for requests whose query it knows."""
+        async def handle(request: web.Request) -> web.StreamResponse:
+            query_of(request, route.query)
+            return await self._once.carry_out(route, request)
 
-    async def handle(request: web.Request) -> web.StreamResponse:
-        query_of(request, route.query)
-        return await route.handler(request)
-
-    return handle
+        return handle

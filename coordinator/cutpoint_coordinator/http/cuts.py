@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from cutpoint.names import CutNumber
 from cutpoint.protocol import coordinator_effects as told
 from cutpoint_coordinator import views
 from cutpoint_coordinator.answers import CutAnswer, CutsAnswer
@@ -11,6 +12,8 @@ from cutpoint_coordinator.asked import CutBody, PageQuery, WaitQuery, body_of, n
 from cutpoint_coordinator.driver import Driver
 from cutpoint_coordinator.faults import Refused, answer
 from cutpoint_coordinator.http.context import Context
+from cutpoint_coordinator.http.keys import key_of, key_reused
+from cutpoint_coordinator.http.once import REPLAYED
 from cutpoint_coordinator.http.outcomes import refusal
 from cutpoint_coordinator.http.route import Route
 from cutpoint_coordinator.http.waiting import wait_until
@@ -35,6 +38,7 @@ class Cuts:
                 body=CutBody,
                 answers={200: CutAnswer, 202: CutAnswer},
                 faults=("refused",),
+                once="ledger",
             ),
             Route(
                 method="GET",
@@ -60,7 +64,13 @@ class Cuts:
     async def _take(self, request: web.Request) -> web.Response:
         body = await body_of(request, CutBody)
         driver = self._context.driver()
-        asked = driver.request_cut()
+        key = await key_of(request)
+        if key is not None and (known := views.cut_of_key(driver.core, key.prefix)) is not None:
+            number, asked_as = known
+            if asked_as != key.request:
+                raise key_reused()
+            return await self._again(number, body.timeout_seconds if body.wait else 0.0)
+        asked = driver.request_cut(key.request if key is not None else "")
         if not body.wait:
             await asked.wait_opened(body.timeout_seconds)
             if not asked.outcome.done():
@@ -76,22 +86,32 @@ class Cuts:
                 return answer(views.with_history(found, driver.history))
         raise refusal(outcome)
 
-    async def _all(self, request: web.Request) -> web.Response:
-        return answer(views.cuts(self._context.driver().core, query_of(request, PageQuery)))
+    async def _again(self, number: CutNumber, seconds: float) -> web.Response:
+        """What became of the cut that this request led to when it was given before, maybe to another coordinator."""
+        found = await self._settled(number, seconds)
+        return answer(found, status=202 if found.state == "open" else 200, headers={REPLAYED: "true"})
 
-    async def _one(self, request: web.Request) -> web.Response:
-        number, query = number_in_path(request), query_of(request, WaitQuery)
+    async def _settled(self, number: CutNumber, seconds: float) -> CutAnswer:
+        """The cut when it has ended, or after ``seconds``. Raises `Refused`."""
         driver = self._context.driver()
 
         def ended() -> bool:
             found = views.cut(driver.core, number)
             return found is None or found.state != "open"
 
-        await wait_until(driver, ended, query.wait)
-        found = views.cut(self._context.driver().core, number)
+        await wait_until(driver, ended, seconds)
+        driver = self._context.driver()
+        found = views.cut(driver.core, number)
         if found is None:
             raise Refused(404, "unknown_cut", f"there is no cut {number} yet", "see /v1/cuts for those there are")
-        return answer(views.with_history(found, driver.history))
+        return views.with_history(found, driver.history)
+
+    async def _all(self, request: web.Request) -> web.Response:
+        return answer(views.cuts(self._context.driver().core, query_of(request, PageQuery)))
+
+    async def _one(self, request: web.Request) -> web.Response:
+        number, query = number_in_path(request), query_of(request, WaitQuery)
+        return answer(await self._settled(number, query.wait))
 
 
 def _not_ended(driver: Driver, asked: Request) -> web.Response:

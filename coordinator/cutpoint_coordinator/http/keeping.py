@@ -52,6 +52,7 @@ class Keeping:
                 body=MarkBody,
                 answers={200: MarksAnswer},
                 faults=("bad_number", "bad_request", "unknown_point", "missing", "damaged", "store_unreachable"),
+                once="kept",
             ),
             Route(
                 method="POST",
@@ -62,6 +63,7 @@ class Keeping:
                 body=CollectionBody,
                 answers={200: CollectionAnswer},
                 faults=("bad_request", "no_policy", "refused", "damaged", "store_unreachable"),
+                once="kept",
             ),
             Route(
                 method="GET",

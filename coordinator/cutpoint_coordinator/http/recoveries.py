@@ -20,6 +20,7 @@ from cutpoint_coordinator.asked import (
 )
 from cutpoint_coordinator.faults import answer
 from cutpoint_coordinator.http.context import Context
+from cutpoint_coordinator.http.once import BEGUN
 from cutpoint_coordinator.http.outcomes import refusal
 from cutpoint_coordinator.http.route import Route
 from cutpoint_coordinator.http.waiting import wait_until
@@ -43,6 +44,7 @@ class Recoveries:
                 body=RecoveryBody,
                 answers={200: RecoveryAnswer, 202: RecoveryAnswer},
                 faults=("bad_number", "unknown_point", "no_point", "no_point_left", "refused"),
+                once="kept",
             ),
             Route(
                 method="GET",
@@ -72,6 +74,7 @@ class Recoveries:
                 body=ReleaseBody,
                 answers={200: ReleaseAnswer, 202: ReleaseAnswer},
                 faults=("bad_name", "refused"),
+                once="kept",
             ),
         )
 
@@ -79,6 +82,9 @@ class Recoveries:
         body = await body_of(request, RecoveryBody)
         target = number_of(body.cut, least=0)
         driver = self._context.driver()
+        begun = BEGUN.get()
+        if begun is not None and (done := views.recovery_since(driver.core, begun.least, target)) is not None:
+            return answer(done)
         plan = views.plan(driver.core, target)
         if body.dry_run:
             return answer(plan)
@@ -105,7 +111,10 @@ class Recoveries:
 
     async def _release(self, request: web.Request) -> web.Response:
         body = await body_of(request, ReleaseBody)
-        asked = self._context.driver().request_release(process_of(body.process))
+        driver, process = self._context.driver(), process_of(body.process)
+        if BEGUN.get() is not None and views.is_released(driver.core, process):
+            return answer(ReleaseAnswer(process=process))
+        asked = driver.request_release(process)
         match outcome := await asked.wait_outcome(body.timeout_seconds):
             case None:
                 return answer(ReleaseAnswer(process=body.process, state="asked"), status=202)
