@@ -69,6 +69,11 @@ class KeyRing:
         """
         return _decode(Path(path), read_private(Path(path)))
 
+    @classmethod
+    def decode(cls, data: bytes) -> KeyRing:
+        """The ring that `encode` made ``data`` of. Raises `ConfigurationError`."""
+        return _decode(Path("what was handed over"), Found(data, 0o600))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a new file at ``path``, durable on return; for its owner alone if there is a secret in it.
 
