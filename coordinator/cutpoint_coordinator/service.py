@@ -14,6 +14,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from aiohttp import web
 
@@ -28,6 +29,9 @@ from cutpoint_coordinator.driver import Driver, UnreadableLedger
 from cutpoint_coordinator.following import Following
 from cutpoint_coordinator.http.application import Api
 from cutpoint_coordinator.keeping import Keeping
+from cutpoint_coordinator.monitoring.evaluators import MakeEvaluator
+from cutpoint_coordinator.monitoring.monitoring import Monitoring
+from cutpoint_coordinator.monitoring.processes import ProcessEvaluator
 from cutpoint_coordinator.notices import Notices
 from cutpoint_coordinator.opening import Opened, open_all
 from cutpoint_coordinator.settings import LOG_NAME, Settings
@@ -47,7 +51,7 @@ _SHUTDOWN_SECONDS = 0.5
 class Service:
     """One coordinator. Make it with `open`, then `run` it; `close` it whatever happens."""
 
-    def __init__(self, settings: Settings, opened: Opened) -> None:
+    def __init__(self, settings: Settings, opened: Opened, make_evaluator: MakeEvaluator | None = None) -> None:
         self.settings = settings
         self.url = opened.url
         self.backend = opened.backend
@@ -56,6 +60,8 @@ class Service:
         self.retention = opened.retention
         self._replica = opened.replica
         self.keeping: Keeping | None = None
+        self.monitoring: Monitoring | None = None
+        self._make_evaluator = make_evaluator or partial(ProcessEvaluator, store=self.backend.url, keys=self.keys)
         self.candidate = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.notices = Notices()
         self.driver: Driver | None = None
@@ -180,20 +186,28 @@ class Service:
             policy=self.retention,
             by=self.candidate,
         )
+        monitoring = Monitoring(
+            driver=driver,
+            backend=self.backend,
+            keys=self.keys,
+            notices=self.notices,
+            make_evaluator=self._make_evaluator,
+        )
         try:
             await driver.load()
-            self.driver, self.keeping = driver, keeping
+            self.driver, self.keeping, self.monitoring = driver, keeping, monitoring
             keeping.start()
+            monitoring.start()
             self._following.tell()
             self.notices.add("leading", f"{self.candidate} leads computation {self.settings.computation}")
             leads()
             reason = await asyncio.shield(driver.ended)
             self.notices.add("leadership ended", f"this coordinator leads no more: {reason}", level=logging.WARNING)
         finally:
-            self.driver = self.keeping = None
+            self.driver = self.keeping = self.monitoring = None
             self._following.over()
             driver.end("it ends")
-            await asyncio.gather(self._resign(leadership), driver.close("it ends"), keeping.close())
+            await asyncio.gather(self._resign(leadership), driver.close("it ends"), keeping.close(), monitoring.close())
 
     async def _resign(self, leadership: Leadership) -> None:
         """Let another coordinator lead at once, if the registry can be told in time."""

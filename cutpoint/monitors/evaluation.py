@@ -17,8 +17,8 @@ from cutpoint.monitors.monitor import Check, Complaint
 from cutpoint.monitors.recorded import Recorded
 from cutpoint.wire.checks import one_line
 
-COMPLAINT_CHARACTERS_MAX = 2000
-DETAILS_BYTES_MAX = 16 * 1024
+COMPLAINT_CHARACTERS_MAX = 1000
+DETAILS_BYTES_MAX = 8 * 1024
 """What is kept of a complaint, and of its details as JSON; longer ones are cut short, or left out."""
 
 Verdict = Literal["well", "violated", "failed", "unreadable", "unavailable"]
@@ -55,9 +55,9 @@ def evaluate(check: Check, cut: int, read: Callable[[], Recorded]) -> Evaluation
     return Evaluation(cut=cut, verdict="violated", complaint=shortened(one_line(found)), details=details)
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, characters: int = COMPLAINT_CHARACTERS_MAX) -> str:
     """``text``, or its beginning."""
-    return text if len(text) <= COMPLAINT_CHARACTERS_MAX else f"{text[: COMPLAINT_CHARACTERS_MAX - 3]}..."
+    return text if len(text) <= characters else f"{text[: characters - 3]}..."
 
 
 def told(details: dict[str, Any]) -> dict[str, Any]:

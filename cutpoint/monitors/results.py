@@ -11,10 +11,12 @@ from typing import Any
 
 import msgspec
 
-from cutpoint.monitors.evaluation import Evaluation
+from cutpoint.monitors.evaluation import Evaluation, shortened
 
 EPISODES_MAX = 20
-"""So many episodes are kept, the latest ones."""
+"""So many episodes are kept, the latest ones; all but the last without details, and with a shorter complaint."""
+
+OLD_COMPLAINT_CHARACTERS = 100
 
 BACKLOG_MAX = 8
 """So many recovery points may wait for a monitor; the oldest ones beyond that are skipped."""
@@ -107,7 +109,7 @@ def _violated(name: str, results: Results, evaluation: Evaluation, at: str) -> J
     if episode is not None:
         return Judged(results=_with_last(results, msgspec.structs.replace(episode, last=cut)))
     episode = Episode(first=cut, last=cut, complaint=evaluation.complaint, details=evaluation.details, began=at)
-    kept = (*results.episodes, episode)[-EPISODES_MAX:]
+    kept = (*map(_older, results.episodes[1 - EPISODES_MAX :]), episode)
     text = f"monitor {name} complains of cut {cut}: {evaluation.complaint}"
     fields = {"monitor": name, "cut": cut, "complaint": evaluation.complaint, "details": evaluation.details}
     return Judged(
@@ -115,6 +117,11 @@ def _violated(name: str, results: Results, evaluation: Evaluation, at: str) -> J
         news=(News(kind="monitor violated", text=text, fields=fields, loud=True),),
         pin=True,
     )
+
+
+def _older(episode: Episode) -> Episode:
+    shorter = shortened(episode.complaint, OLD_COMPLAINT_CHARACTERS)
+    return msgspec.structs.replace(episode, complaint=shorter, details={})
 
 
 def _well(name: str, results: Results) -> Judged:

@@ -14,6 +14,7 @@ from cutpoint_coordinator.http.events import Events
 from cutpoint_coordinator.http.health import Health
 from cutpoint_coordinator.http.holdups import HoldUps
 from cutpoint_coordinator.http.keeping import Keeping
+from cutpoint_coordinator.http.monitors import Monitors
 from cutpoint_coordinator.http.points import Points
 from cutpoint_coordinator.http.recoveries import Recoveries
 from cutpoint_coordinator.http.route import Route
@@ -30,6 +31,7 @@ def all_routes(
         *Points(context, stop).routes(),
         *Keeping(context).routes(),
         *Recoveries(context).routes(),
+        *Monitors(context).routes(),
         *Topology(context).routes(),
         *Events(context).routes(),
         *HoldUps(context).routes(),
