@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
 import msgspec
@@ -40,7 +40,11 @@ from cutpoint_coordinator.answers import (
     TopologyAnswer,
     VerifyAnswer,
 )
+from cutpoint_coordinator.monitoring.answers import MonitorAnswer, MonitorsAnswer
 from cutpoint_coordinator.upkeep import CollectionAnswer
+
+if TYPE_CHECKING:
+    from cutpoint.monitors.deployed import Deployed
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -48,6 +52,10 @@ ANSWER_BYTES_MAX = 256 * 1024 * 1024
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 _GRACE_SECONDS = 10.0
+_LOADING_SECONDS = 90.0
+"""How long a coordinator may take to try whether a monitor can be loaded."""
+
+_OF_MONITORS = ("code", "python", "description", "period_seconds", "seconds", "memory_bytes", "pins", "by")
 
 _KINDS: dict[str, type[CutpointError]] = {
     "damaged": Damaged,
@@ -145,6 +153,24 @@ class CoordinatorClient:
         body = {"process": process, "timeout_seconds": timeout_seconds}
         seconds = timeout_seconds + _GRACE_SECONDS
         return await self._ask("POST", "/v1/releases", ReleaseAnswer, body, answer_seconds=seconds)
+
+    async def monitors(self) -> MonitorsAnswer:
+        """The monitors, and what they have found."""
+        return await self._ask("GET", "/v1/monitors", MonitorsAnswer)
+
+    async def monitor(self, name: str) -> MonitorAnswer:
+        """One monitor, and what it has found."""
+        return await self._ask("GET", f"/v1/monitors/{name}", MonitorAnswer)
+
+    async def put_monitor(self, deployed: Deployed) -> MonitorAnswer:
+        """Bring a monitor, or replace the one of its name; its code was written by `deploy` of this Python."""
+        body = {name: getattr(deployed, name) for name in _OF_MONITORS}
+        path = f"/v1/monitors/{deployed.name}"
+        return await self._ask("PUT", path, MonitorAnswer, body, answer_seconds=_LOADING_SECONDS)
+
+    async def remove_monitor(self, name: str) -> MonitorAnswer:
+        """Take a monitor away, with what it has found."""
+        return await self._ask("DELETE", f"/v1/monitors/{name}", MonitorAnswer)
 
     async def topology(self) -> TopologyAnswer:
         """Processes, channels, the open cut, the recovery under way."""

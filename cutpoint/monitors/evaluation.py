@@ -6,8 +6,10 @@ from a recovery point that could not be read (``unreadable``, or ``unavailable``
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -20,6 +22,11 @@ from cutpoint.wire.checks import one_line
 COMPLAINT_CHARACTERS_MAX = 1000
 DETAILS_BYTES_MAX = 8 * 1024
 """What is kept of a complaint, and of its details as JSON; longer ones are cut short, or left out."""
+
+_FOREIGN = (
+    str(Path(__file__).parent.parent) + "/",
+    *(f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+)
 
 Verdict = Literal["well", "violated", "failed", "unreadable", "unavailable"]
 
@@ -52,12 +59,18 @@ def evaluate(check: Check, cut: int, read: Callable[[], Recorded]) -> Evaluation
         what = f"it returned {one_line(repr(found))}, neither None nor a complaint"
         return Evaluation(cut=cut, verdict="failed", complaint=shortened(what))
     details = told(found.details) if isinstance(found, Complaint) else {}
-    return Evaluation(cut=cut, verdict="violated", complaint=shortened(one_line(found)), details=details)
+    return Evaluation(cut=cut, verdict="violated", complaint=_one_line(found), details=details)
 
 
 def shortened(text: str, characters: int = COMPLAINT_CHARACTERS_MAX) -> str:
     """``text``, or its beginning."""
     return text if len(text) <= characters else f"{text[: characters - 3]}..."
+
+
+def _one_line(complaint: str) -> str:
+    """``complaint`` without anything that a terminal would act on."""
+    beginning = complaint[: 2 * COMPLAINT_CHARACTERS_MAX]
+    return shortened(" ".join("".join(sign if sign.isprintable() else " " for sign in beginning).split()))
 
 
 def told(details: dict[str, Any]) -> dict[str, Any]:
@@ -75,5 +88,5 @@ def told(details: dict[str, Any]) -> dict[str, Any]:
 def _place(error: BaseException) -> str:
     """The last line of the program's own that ``error`` came through."""
     steps = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    own = [step for step in steps[1:] if "/cutpoint/" not in step[0].co_filename] or steps[1:]
+    own = [step for step in steps[1:] if not step[0].co_filename.startswith(_FOREIGN)] or steps[1:]
     return f", at {own[-1][0].co_filename}:{own[-1][1]} in {own[-1][0].co_qualname}" if own else ""

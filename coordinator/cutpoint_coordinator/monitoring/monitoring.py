@@ -84,6 +84,11 @@ class Monitoring:
         if tasks:
             await asyncio.wait(tasks)
 
+    @property
+    def unsaved(self) -> tuple[str, ...]:
+        """The monitors of which the registry does not know all yet."""
+        return tuple(self._unsaved)
+
     def status(self) -> MonitorsAnswer:
         """All monitors, by name, and the records that are not run."""
         found = (monitor_answer(watch.deployed, watch.results) for _, watch in sorted(self._watches.items()))
@@ -175,10 +180,12 @@ class Monitoring:
         async with self._changing:
             names = [name for name in self._unsaved if name in self._watches]
             puts = [(_key(n) + RESULTS, msgspec.json.encode(self._watches[n].results)) for n in names]
-            self._unsaved.clear()
             if puts:
                 with contextlib.suppress(Fenced):
                     await self._records.write("monitors", puts)
+            for name, value in zip(names, puts, strict=True):
+                if name not in self._watches or value[1] == msgspec.json.encode(self._watches[name].results):
+                    self._unsaved.pop(name, None)
 
     def _watch(self, deployed: Deployed, results: Results) -> None:
         watch = self._watches[deployed.name] = Watch(
