@@ -117,13 +117,18 @@ def check_deployed(deployed: Deployed) -> None:
         )
 
 
-def load(deployed: Deployed) -> Monitor:
-    """The monitor itself. **Runs its code.** Raises `ConfigurationError` if that does not give one."""
+def check_python(deployed: Deployed) -> None:
+    """Raise `ConfigurationError` unless the code was written by the version of Python that runs here."""
     if deployed.python != this_python():
         raise ConfigurationError(
             f"monitor {deployed.name} was brought from Python {one_line(deployed.python)} and this is {this_python()}; "
             "it does not run; add it again with the Python of the coordinators"
         )
+
+
+def load(deployed: Deployed) -> Monitor:
+    """The monitor itself. **Runs its code.** Raises `ConfigurationError` if that does not give one."""
+    check_python(deployed)
     try:
         loaded: Any = pickle.loads(deployed.code)
     except Exception as error:

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from cutpoint.errors import ConfigurationError
-from cutpoint.monitors.deployed import Deployed, check_deployed
+from cutpoint.monitors.deployed import Deployed, check_deployed, check_python
 from cutpoint.monitors.monitor import check_name
 from cutpoint_coordinator.asked import body_of
 from cutpoint_coordinator.faults import Refused, answer
@@ -75,7 +75,7 @@ class Monitors:
                 about="bring a monitor, or replace one; it looks at the last recovery point first",
                 body=MonitorBody,
                 answers={200: MonitorAnswer},
-                faults=("bad_name", "bad_monitor", "monitor_unfit", "too_many", "registry_unreachable"),
+                faults=("bad_name", "bad_monitor", "monitor_unfit", "too_many_monitors"),
             ),
             Route(
                 method="DELETE",
@@ -84,7 +84,7 @@ class Monitors:
                 handler=self._remove,
                 about="take a monitor away, with what it has found; what it has pinned stays",
                 answers={200: MonitorAnswer},
-                faults=("bad_name", "unknown_monitor", "registry_unreachable"),
+                faults=("bad_name", "unknown_monitor"),
             ),
         )
 
@@ -111,6 +111,7 @@ class Monitors:
         )
         try:
             check_deployed(deployed)
+            check_python(deployed)
         except ConfigurationError as error:
             message, _, remedy = str(error).rpartition("; ")
             raise Refused(400, "bad_monitor", message, remedy) from error

@@ -110,22 +110,11 @@ class Monitoring:
             if deployed.name not in self._watches and len(self._watches) >= MONITORS_MAX:
                 raise Refused(
                     409,
-                    "too_many",
+                    "too_many_monitors",
                     f"there are {len(self._watches)} monitors, and no more are allowed; nothing was changed",
                     "remove one, or put several claims into one monitor",
                 )
-            evaluator = self._make_evaluator(deployed)
-            try:
-                loaded = await evaluator.prepare()
-            finally:
-                await evaluator.close()
-            if loaded.verdict != "well":
-                raise Refused(
-                    422,
-                    "monitor_unfit",
-                    f"monitor {deployed.name} cannot be run: {loaded.complaint}; nothing was changed",
-                    "correct it, try it with `cutpoint monitors run`, and add it again",
-                )
+            await self._try(deployed)
             results = Results(last=max(max(self._points(), default=0) - 1, 0))
             await self._records.write(
                 f"monitor {deployed.name}",
@@ -161,6 +150,21 @@ class Monitoring:
             await self._save.wait()
             self._save.clear()
             await _until_done(self._write)
+
+    async def _try(self, deployed: Deployed) -> None:
+        """Raise `Refused` unless the monitor can be loaded."""
+        evaluator = self._make_evaluator(deployed)
+        try:
+            loaded = await evaluator.prepare()
+        finally:
+            await evaluator.close()
+        if loaded.verdict != "well":
+            raise Refused(
+                422,
+                "monitor_unfit",
+                f"monitor {deployed.name} cannot be run: {loaded.complaint}; nothing was changed",
+                "correct it, try it with `cutpoint monitors run`, and add it again",
+            )
 
     async def _load(self) -> None:
         async with self._changing:
