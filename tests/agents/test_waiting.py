@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,75 +13,80 @@ import pytest
 from aiohttp import web
 
 from cutpoint.errors import ConfigurationError
-from cutpoint.monitors import Wait, waits_of
+from cutpoint.monitors import waits_of
 from cutpoint.monitors.stored import stored_point
 from cutpoint.names import CutNumber
 from cutpoint.store import open_backend
 from cutpoint_agents import Agent
 from tests.agents.rig import IMPATIENT, Coordinator, lonely, serving, until
 
+NAMES = ("stock", "desk", "till")
+
+
+class Desk:
+    """A till that orders at a desk, which asks the stock and waits; the stock answers when it may."""
+
+    def __init__(self, url: str) -> None:
+        self.stock, self.desk, self.till = (Agent(name, coordinator=url, settings=IMPATIENT) for name in NAMES)
+        self.asked, self.answer = asyncio.Event(), asyncio.Event()
+        self.orders = self.desk.value("orders", 0)
+        self.answered: list[Any] = []
+        self.count_url = self.order_url = ""
+
+    async def count(self, request: web.Request) -> web.StreamResponse:
+        raw = web.WebSocketResponse()
+        await raw.prepare(request)
+        channel = self.stock.wrap(raw)
+        async for _ in channel:
+            self.asked.set()
+            async with self.stock.waiting(why="somebody to count"):
+                await self.answer.wait()
+            await channel.send_str("seven")
+        return raw
+
+    async def order(self, request: web.Request) -> web.StreamResponse:
+        raw = web.WebSocketResponse()
+        await raw.prepare(request)
+        async with aiohttp.ClientSession() as http, self.desk.wrap(http.ws_connect(self.count_url)) as channel:
+            async for _ in self.desk.wrap(raw):
+                await channel.send_str("how many?")
+                async with self.desk.waiting(channel, "the number"):
+                    self.answered.append(await channel.receive_str())
+                self.orders.value += 1
+        return raw
+
+    async def buy(self) -> None:
+        async with aiohttp.ClientSession() as http, self.till.wrap(http.ws_connect(self.order_url)) as channel:
+            await channel.send_str("one, please")
+            await channel.send_str("another, please")
+            await asyncio.sleep(60)
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        self.till.task(self.buy)
+        async with serving(self.stock, self.count, "/count") as self.count_url:
+            async with serving(self.desk, self.order, "/order") as self.order_url, self.till:
+                yield
+
 
 async def test_a_wait_for_a_reply_holds_no_cut_up_and_is_in_it(tmp_path: Path) -> None:
+    def states() -> Any:
+        return stored_point(open_backend(str(tmp_path)), CutNumber(coordinator.cut)).states
+
     async with Coordinator(str(tmp_path)).serving() as coordinator:
-        stock, desk, till = (
-            Agent(name, coordinator=coordinator.url, settings=IMPATIENT) for name in ("stock", "desk", "till")
-        )
-        asked, answer = asyncio.Event(), asyncio.Event()
-        orders = desk.value("orders", 0)
-        answered: list[Any] = []
-
-        async def count(request: web.Request) -> web.StreamResponse:
-            raw = web.WebSocketResponse()
-            await raw.prepare(request)
-            channel = stock.wrap(raw)
-            async for _ in channel:
-                asked.set()
-                async with stock.waiting(why="somebody to count"):
-                    await answer.wait()
-                await channel.send_str("seven")
-            return raw
-
-        async def order(request: web.Request) -> web.StreamResponse:
-            raw = web.WebSocketResponse()
-            await raw.prepare(request)
-            async with aiohttp.ClientSession() as http, desk.wrap(http.ws_connect(count_url)) as channel:
-                async for _ in desk.wrap(raw):
-                    await channel.send_str("how many?")
-                    async with desk.waiting(channel, "the number"):
-                        answered.append(await channel.receive_str())
-                    orders.value += 1
-            return raw
-
-        async with serving(stock, count, "/count") as count_url, serving(desk, order, "/order") as order_url:
-
-            @till.task
-            async def buy() -> None:
-                async with aiohttp.ClientSession() as http, till.wrap(http.ws_connect(order_url)) as channel:
-                    await channel.send_str("one, please")
-                    await channel.send_str("another, please")
-                    await asyncio.sleep(60)
-
-            async with till:
-                await asyncio.wait_for(asked.wait(), 3)
-                await coordinator.take_cut("stock", "desk", "till")
-                states = stored_point(open_backend(str(tmp_path)), CutNumber(coordinator.cut)).states
-                (for_count,) = waits_of(states["desk"])
-                (for_somebody,) = waits_of(states["stock"])
-                assert (for_count.process, for_count.why) == ("stock", "the number")
-                assert for_somebody == Wait(
-                    process="",
-                    turn_of=for_count.channel,
-                    seconds=for_somebody.seconds,
-                    why="somebody to count",
-                    where=for_somebody.where,
-                )
-                assert "order at " in for_count.where
-                assert for_count.turn_of.startswith("till")
-                answer.set()
-                await until(lambda: answered == ["seven", "seven"] and orders.value == 2)
-                await coordinator.take_cut("stock", "desk", "till")
-                states = stored_point(open_backend(str(tmp_path)), CutNumber(coordinator.cut)).states
-                assert waits_of(states["desk"]) == waits_of(states["stock"]) == ()
+        shop = Desk(coordinator.url)
+        async with shop.open():
+            await asyncio.wait_for(shop.asked.wait(), 3)
+            await coordinator.take_cut(*NAMES)
+            (for_count,), (for_somebody,) = waits_of(states()["desk"]), waits_of(states()["stock"])
+            assert (for_count.process, for_count.why) == ("stock", "the number")
+            assert (for_somebody.process, for_somebody.turn_of) == ("", for_count.channel)
+            assert "order at " in for_count.where
+            assert for_count.turn_of.startswith("till")
+            shop.answer.set()
+            await until(lambda: shop.answered == ["seven", "seven"] and shop.orders.value == 2)
+            await coordinator.take_cut(*NAMES)
+            assert waits_of(states()["desk"]) == waits_of(states()["stock"]) == ()
 
 
 async def test_after_a_wait_the_task_has_a_turn_again_and_ends_it_with_the_block() -> None:
