@@ -64,9 +64,12 @@ class Desk:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         self.till.task(self.buy)
-        async with serving(self.stock, self.count, "/count") as self.count_url:
-            async with serving(self.desk, self.order, "/order") as self.order_url, self.till:
-                yield
+        async with (
+            serving(self.stock, self.count, "/count") as self.count_url,
+            serving(self.desk, self.order, "/order") as self.order_url,
+            self.till,
+        ):
+            yield
 
 
 async def test_a_wait_for_a_reply_holds_no_cut_up_and_is_in_it(tmp_path: Path) -> None:
