@@ -15,7 +15,10 @@ import pytest
 from tests.docs.documented import environment
 
 PACKAGES = {"cutpoint", "cutpoint_agents", "cutpoint_coordinator", "cutpoint_simulations"}
-EXTRAS_ONLY = ("click", "cryptography", "etcd3", "google.protobuf", "grpc", "hypothesis", "obstore", "rich")
+EXTRAS_ONLY = (
+    *("click", "cryptography", "etcd3", "google.protobuf", "grpc", "hypothesis", "obstore", "opentelemetry"),
+    *("prometheus_client", "rich"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -263,6 +263,8 @@ class Agent:
             process=process.statistics(),
             tasks_failed=self.driver.activity.tasks_failed,
             timers_failed=self._surroundings.timers.failed,
+            loop_stalls=self._control.loop_watch.stalls if self._control else 0,
+            loop_stall_longest_seconds=self._control.loop_watch.longest if self._control else 0.0,
         )
 
     # ------------------------------------------------------------------------------------------------------ lifetime

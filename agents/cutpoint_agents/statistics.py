@@ -13,7 +13,8 @@ class Statistics:
     """What an agent has seen. ``faults`` counts bugs of Cutpoint's own: it is 0.
 
     ``tasks_failed``: how often a function under ``@agent.task`` has raised and was started again; ``timers_failed``:
-    how often a timer's handler has raised.
+    how often a timer's handler has raised. ``loop_stalls``: how often something held the event loop for longer than
+    ``loop_held_seconds``.
     """
 
     name: str
@@ -26,3 +27,5 @@ class Statistics:
     process: ProcessStatistics
     tasks_failed: int = 0
     timers_failed: int = 0
+    loop_stalls: int = 0
+    loop_stall_longest_seconds: float = 0.0

@@ -14,6 +14,8 @@ from cutpoint.catalog.details import PointDetail
 from cutpoint.protocol.cut_story import ProcessStory
 from cutpoint.protocol.holdups import Culprit
 from cutpoint.protocol.ledger import AbandonedCut, CompletedRecovery, RecoveryPoint
+from cutpoint_coordinator.history.figures import Figures
+from cutpoint_coordinator.history.records import CutRecord, HourRecord
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +111,18 @@ class CutAnswer(msgspec.Struct, frozen=True, kw_only=True):
     def abandoned(cls, record: AbandonedCut) -> CutAnswer:
         """A cut that ended without a recovery point."""
         return cls(cut=record.cut, state="abandoned", reason=record.reason)
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How cuts went. ``cuts``: the newest first; ``before``: what to ask with for older ones, None if there are none.
+
+    ``hours``: the sums of every hour in which a cut ended, oldest first.
+    """
+
+    figures: Figures
+    hours: tuple[HourRecord, ...]
+    cuts: tuple[CutRecord, ...]
+    before: int | None = None
 
 
 class CutsAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ from cutpoint_coordinator.answers import (
     CutsAnswer,
     FaultAnswer,
     HealthAnswer,
+    HistoryAnswer,
     MarksAnswer,
     PointDetailAnswer,
     PointsAnswer,
@@ -107,6 +108,10 @@ class CoordinatorClient:
     async def cuts(self) -> CutsAnswer:
         """All cuts, ascending."""
         return await self._ask("GET", "/v1/cuts", CutsAnswer)
+
+    async def history(self, *, limit: int = 50, before: int = 0) -> HistoryAnswer:
+        """How cuts went: figures, hours, and the newest cuts (below number ``before``, if it is not 0)."""
+        return await self._ask("GET", f"/v1/history?limit={limit}&before={before}", HistoryAnswer)
 
     async def points(self) -> PointsAnswer:
         """All recovery points, ascending."""
@@ -208,7 +213,7 @@ class CoordinatorClient:
         try:
             async with asyncio.timeout(answer_seconds):
                 async with self._session.request(
-                    method, base.joinpath(path[1:]), data=content, headers=headers, allow_redirects=False
+                    method, base.join(URL(path)), data=content, headers=headers, allow_redirects=False
                 ) as response:
                     data = bytearray()
                     async for chunk in response.content.iter_any():

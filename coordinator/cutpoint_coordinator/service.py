@@ -23,6 +23,7 @@ from cutpoint.protocol.cadence import Rhythm
 from cutpoint.protocol.coordination import Coordination
 from cutpoint.protocol.desk import Policy
 from cutpoint.registry import Leader, Leadership
+from cutpoint.store.caching import uncached
 from cutpoint_coordinator.agents_endpoint import AgentsEndpoint, Elsewhere
 from cutpoint_coordinator.answers import HealthAnswer
 from cutpoint_coordinator.driver import Driver, UnreadableLedger
@@ -33,6 +34,7 @@ from cutpoint_coordinator.monitoring.evaluators import MakeEvaluator
 from cutpoint_coordinator.monitoring.monitoring import Monitoring
 from cutpoint_coordinator.monitoring.processes import ProcessEvaluator
 from cutpoint_coordinator.notices import Notices
+from cutpoint_coordinator.oncall import OnCall
 from cutpoint_coordinator.opening import Opened, open_all
 from cutpoint_coordinator.settings import LOG_NAME, Settings
 
@@ -55,7 +57,9 @@ class Service:
         self.settings = settings
         self.url = opened.url
         self.backend = opened.backend
-        self.registry = opened.registry
+        self.notices = Notices()
+        self.on_call = OnCall(self)
+        self.registry = self.on_call.registry(opened.registry)
         self.keys = opened.keys
         self.retention = opened.retention
         self._replica = opened.replica
@@ -63,7 +67,6 @@ class Service:
         self.monitoring: Monitoring | None = None
         self._make_evaluator = make_evaluator or partial(ProcessEvaluator, store=self.backend.url, keys=self.keys)
         self.candidate = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        self.notices = Notices()
         self.driver: Driver | None = None
         self._following = Following(self.registry, Leader(self.candidate, self.url), self.notices)
         self._listener = opened.listener
@@ -171,11 +174,12 @@ class Service:
             core=core,
             registry=self.registry,
             leadership=leadership,
-            backend=self.backend,
+            backend=self.on_call.store(uncached(self.backend)),  # what is in a cache says nothing about the store
             settings=self.settings,
             notices=self.notices,
             keys=self.keys,
         )
+        self.on_call.leads(driver)
         keeping = Keeping(
             driver=driver,
             backend=self.backend,

@@ -58,6 +58,8 @@ class Settings:
     ``collect_seconds``: how long the store is left alone after a collection that nobody has asked for;
     ``collect_per_second``: how many objects one deletes at most in a second.
     ``replica_lag_seconds``: for how long the replica may wait for a recovery point before that is warned of.
+    ``objective``: the share of cuts that is to be published, over the last ``objective_seconds``: the error budget is
+    what it leaves. ``stale_seconds``: for how long there may be no new recovery point before that is an alert.
     ``heartbeat_seconds``: how often an agent that says nothing is asked whether it is there; half of it is how long
     the answer may take.
     """
@@ -79,6 +81,9 @@ class Settings:
     collect_seconds: float = 60.0
     collect_per_second: float = 100.0
     replica_lag_seconds: float = 300.0
+    objective: float = 0.99
+    objective_seconds: float = 604_800.0
+    stale_seconds: float = 3_600.0
     heartbeat_seconds: float = 10.0
     join_seconds: float = 10.0
 
@@ -92,6 +97,10 @@ class Settings:
             raise ConfigurationError(
                 f"collect_per_second is {self.collect_per_second:g}; nothing was started; "
                 "give a number above 0, at most 1000000."
+            )
+        if not 0 < self.objective < 1:
+            raise ConfigurationError(
+                f"objective is {self.objective:g}; nothing was started; give a share between 0 and 1, such as 0.99."
             )
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from cutpoint_coordinator.commands.collect_points import collect
 from cutpoint_coordinator.commands.compare_points import diff
 from cutpoint_coordinator.commands.export_point import export
+from cutpoint_coordinator.commands.history_of_cuts import history
 from cutpoint_coordinator.commands.import_point import import_
 from cutpoint_coordinator.commands.list_points import points
 from cutpoint_coordinator.commands.manage_keys import keys
@@ -28,6 +29,7 @@ __all__ = [
     "cut",
     "diff",
     "export",
+    "history",
     "import_",
     "keys",
     "label",

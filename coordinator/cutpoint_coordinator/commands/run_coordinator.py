@@ -102,6 +102,23 @@ if TYPE_CHECKING:
     help="How soon another coordinator leads after this one has vanished without a word.",
 )
 @click.option(
+    "--objective",
+    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    metavar="SHARE",
+    default=0.99,
+    show_default=True,
+    help="The share of cuts that is to be published; what it leaves is the error budget.",
+)
+@click.option(
+    "--objective-window",
+    "objective_seconds",
+    type=SECONDS,
+    metavar="SECONDS",
+    default=604_800.0,
+    show_default=True,
+    help="Over which time that counts.",
+)
+@click.option(
     "--manual-recovery", is_flag=True, help="Do not recover when a process has lost its memory; wait to be told."
 )
 def coordinator(
@@ -117,6 +134,8 @@ def coordinator(
     replica: str | None,
     replica_lag_seconds: float,
     lease_seconds: float,
+    objective: float,
+    objective_seconds: float,
     manual_recovery: bool,
 ) -> None:
     """Run the coordinator. Without flags, its registry and store are in ./cutpoint-data."""
@@ -133,6 +152,8 @@ def coordinator(
         replica=replica,
         replica_lag_seconds=replica_lag_seconds,
         lease_seconds=lease_seconds,
+        objective=objective,
+        objective_seconds=objective_seconds,
         manual_recovery=manual_recovery,
     )
     asyncio.run(serve(settings))

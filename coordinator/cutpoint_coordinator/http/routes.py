@@ -11,7 +11,9 @@ from cutpoint_coordinator.http.context import Context
 from cutpoint_coordinator.http.cuts import Cuts
 from cutpoint_coordinator.http.described import Described
 from cutpoint_coordinator.http.events import Events
+from cutpoint_coordinator.http.figures import Figures
 from cutpoint_coordinator.http.health import Health
+from cutpoint_coordinator.http.history import CutHistory
 from cutpoint_coordinator.http.holdups import HoldUps
 from cutpoint_coordinator.http.keeping import Keeping
 from cutpoint_coordinator.http.monitors import Monitors
@@ -28,6 +30,7 @@ def all_routes(
     return (
         *Health(context).routes(),
         *Cuts(context).routes(),
+        *CutHistory(context).routes(),
         *Points(context, stop).routes(),
         *Keeping(context).routes(),
         *Recoveries(context).routes(),
@@ -36,6 +39,7 @@ def all_routes(
         *Events(context).routes(),
         *HoldUps(context).routes(),
         *Described(document).routes(),
+        *Figures(context).routes(),
         Route(
             method="GET",
             path="/v1/agents",
