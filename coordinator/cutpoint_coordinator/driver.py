@@ -28,7 +28,6 @@ from cutpoint.protocol.messages import Join, ToCoordinator
 from cutpoint.protocol.policy import Policy
 from cutpoint.registry import Conflict, Leadership, Registry, Transaction
 from cutpoint.store import Backend, KeyRing
-from cutpoint.store.caching import uncached
 from cutpoint_coordinator.checking import check_parts
 from cutpoint_coordinator.history import History
 from cutpoint_coordinator.links import Link
@@ -90,7 +89,7 @@ class Driver:
             despair=self.end,
             trouble=self._registry_trouble,
         )
-        self._backend = uncached(backend)  # what is in a cache says nothing about the store
+        self._backend = backend
         self._keys = keys
         self._settings = settings
         self._notices = notices
@@ -111,7 +110,10 @@ class Driver:
         self.quiet.set()
         self.on_cut_end: list[Callable[[], None]] = []
         self.on_ledger: list[Callable[[], None]] = []
-        self._starters: dict[type[ask.Effect], Callable[[Any], None]] = {
+        self._starters = self._table()
+
+    def _table(self) -> dict[type[ask.Effect], Callable[[Any], None]]:
+        return {
             ask.Say: self._say,
             ask.Disconnect: self._disconnect,
             ask.WriteLedger: self._writes.put_nowait,

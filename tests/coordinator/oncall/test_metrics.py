@@ -26,7 +26,7 @@ RULES = ROOT / "docs" / "examples" / "prometheus" / "alerts.yml"
 ROW = re.compile(r"^\| `(cutpoint_[a-z_]+)` \| (counter|gauge|histogram) \|", re.MULTILINE)
 
 
-def documented() -> dict[str, str]:
+def on_the_page() -> dict[str, str]:
     return dict(ROW.findall(PAGE.read_text(encoding="utf-8")))
 
 
@@ -56,7 +56,7 @@ async def scraped(serve: Serve, agents: Agents, ask: Ask, tmp_path: Path) -> dic
 
 async def test_every_metric_is_in_the_documentation_and_the_other_way_round(scraped: dict[str, object]) -> None:
     kinds = {name: family.type for name, family in scraped.items()}  # type: ignore[attr-defined]
-    told = {name: kind for name, kind in documented().items() if not name.startswith("cutpoint_agent_")}
+    told = {name: kind for name, kind in on_the_page().items() if not name.startswith("cutpoint_agent_")}
     assert kinds == told
 
 
@@ -112,7 +112,7 @@ async def test_two_coordinators_in_one_process_do_not_share_their_counters(
 def test_the_example_rules_use_metrics_that_exist() -> None:
     rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
     assert len({rule["alert"] for rule in rules}) == len(rules)
-    known = documented()
+    known = on_the_page()
     suffixes = {"histogram": ("_bucket", "_count", "_sum")}
     names = set(known) | {name + suffix for name, kind in known.items() for suffix in suffixes.get(kind, ())}
     for rule in rules:
@@ -127,6 +127,6 @@ async def test_the_figures_of_an_agent_go_into_the_services_own_registry() -> No
     async with agent:
         agent_metrics(agent).register(registry)
         families = {f"{f.name}_total" if f.type == "counter" else f.name: f for f in registry.collect()}
-    told = {name: kind for name, kind in documented().items() if name.startswith("cutpoint_agent_")}
+    told = {name: kind for name, kind in on_the_page().items() if name.startswith("cutpoint_agent_")}
     assert {name: family.type for name, family in families.items()} == told
     assert families["cutpoint_agent_incarnation"].samples[0].labels == {"process": "ledger"}
