@@ -246,7 +246,8 @@ class ReleaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class MemberAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One process. ``state``: member, leaving, released, or waiting (it is connected and not a member).
 
-    ``running``: connected and admitted. ``incarnation``: the last that it ran in, 0 if that is not known.
+    ``running``: connected and admitted. ``incarnation``: the last that it ran in, 0 if that is not known. ``owner``
+    and ``consistency``: what the policy declares of it.
     """
 
     process: str
@@ -255,6 +256,8 @@ class MemberAnswer(msgspec.Struct, frozen=True, kw_only=True):
     running: bool
     incarnation: int = 0
     waits_for: str = ""
+    owner: str = ""
+    consistency: str = "joined"
 
 
 class ChannelAnswer(msgspec.Struct, frozen=True, kw_only=True):

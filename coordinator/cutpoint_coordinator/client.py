@@ -42,6 +42,7 @@ from cutpoint_coordinator.answers import (
     VerifyAnswer,
 )
 from cutpoint_coordinator.monitoring.answers import MonitorAnswer, MonitorsAnswer
+from cutpoint_coordinator.policy_answers import PolicyAnswer
 from cutpoint_coordinator.upkeep import CollectionAnswer
 
 if TYPE_CHECKING:
@@ -176,6 +177,26 @@ class CoordinatorClient:
     async def remove_monitor(self, name: str) -> MonitorAnswer:
         """Take a monitor away, with what it has found."""
         return await self._ask("DELETE", f"/v1/monitors/{name}", MonitorAnswer)
+
+    async def policy(self) -> PolicyAnswer:
+        """The policy in force."""
+        return await self._ask("GET", "/v1/policy", PolicyAnswer)
+
+    async def declare_policy(
+        self,
+        toml: str,
+        *,
+        version: int | None = None,
+        dry_run: bool = False,
+        by: str = "",
+        source: str = "",
+    ) -> PolicyAnswer:
+        """Declare the policy in a TOML text called ``source``, or only say what it would change.
+
+        ``version``: only if this one is in force; raises `Declined` (``policy_changed``) if another one is.
+        """
+        body = {"toml": toml, "version": version, "dry_run": dry_run, "by": by, "source": source}
+        return await self._ask("PUT", "/v1/policy", PolicyAnswer, body)
 
     async def topology(self) -> TopologyAnswer:
         """Processes, channels, the open cut, the recovery under way."""

@@ -11,6 +11,7 @@ It ends with the leadership: what it has begun then, the next leader's collectio
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -65,20 +66,26 @@ class Collecting:
         self._loop = asyncio.get_running_loop()
         self._lock = asyncio.Lock()
         self._stop = threading.Event()
+        self._changed = asyncio.Event()
         self._due = asyncio.Event()
         self._due.set()  # a former leader may have left something to do
+        self._declared = asyncio.Event()
+        if policy is not None:
+            self._declared.set()
         self._running = False
         self._last: LastCollection | None = None
         driver.on_cut_end.append(self._due.set)
 
     async def run(self) -> None:
-        """Collect after cuts until cancelled; without a policy, never."""
-        if self.policy is None:
-            return
+        """Collect after cuts until cancelled; without a policy, not until there is one."""
         while not self._stop.is_set():
+            await self._declared.wait()
             await self._due.wait()
             self._due.clear()
             await self._driver.quiet.wait()
+            if self.policy is None:
+                continue
+            self._changed.clear()
             began = self._loop.time()
             try:
                 await self.collect(self.policy, by=self._by)
@@ -87,7 +94,20 @@ class Collecting:
             except CutpointError:
                 self._due.set()  # it was told; another try
             took = self._loop.time() - began
-            await asyncio.sleep(max(self._every_seconds, took / SHARE - took))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), max(self._every_seconds, took / SHARE - took))
+
+    def follow(self, policy: Policy | None, *, every_seconds: float, per_second: float) -> None:
+        """Another policy holds from now on; what it drops goes at the next opportunity."""
+        changed = policy != self.policy
+        self.policy, self._every_seconds, self._per_second = policy, every_seconds, per_second
+        if policy is None:
+            self._declared.clear()
+            return
+        self._declared.set()
+        if changed:
+            self._due.set()
+            self._changed.set()
 
     async def plan(self, policy: Policy) -> CollectionAnswer:
         """What a collection would do now. Raises `StoreError`."""

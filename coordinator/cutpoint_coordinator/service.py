@@ -19,9 +19,7 @@ from functools import partial
 from aiohttp import web
 
 from cutpoint.errors import RegistryError
-from cutpoint.protocol.cadence import Rhythm
 from cutpoint.protocol.coordination import Coordination
-from cutpoint.protocol.desk import Policy
 from cutpoint.registry import Leader, Leadership
 from cutpoint.store.caching import uncached
 from cutpoint_coordinator.agents_endpoint import AgentsEndpoint, Elsewhere
@@ -33,9 +31,10 @@ from cutpoint_coordinator.keeping import Keeping
 from cutpoint_coordinator.monitoring.evaluators import MakeEvaluator
 from cutpoint_coordinator.monitoring.monitoring import Monitoring
 from cutpoint_coordinator.monitoring.processes import ProcessEvaluator
-from cutpoint_coordinator.notices import Notices
+from cutpoint_coordinator.notices import Notices, now_utc
 from cutpoint_coordinator.oncall import OnCall
 from cutpoint_coordinator.opening import Opened, open_all
+from cutpoint_coordinator.policies import Policies, UnreadablePolicy
 from cutpoint_coordinator.settings import LOG_NAME, Settings
 
 log = logging.getLogger(LOG_NAME)
@@ -66,6 +65,8 @@ class Service:
         self.keeping: Keeping | None = None
         self.monitoring: Monitoring | None = None
         self._make_evaluator = make_evaluator or partial(ProcessEvaluator, store=self.backend.url, keys=self.keys)
+        self.policies: Policies | None = None
+        self._began = now_utc()
         self.candidate = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.driver: Driver | None = None
         self._following = Following(self.registry, Leader(self.candidate, self.url), self.notices)
@@ -96,7 +97,7 @@ class Service:
             while True:
                 try:
                     await self._lead(leads)
-                except UnreadableLedger:
+                except (UnreadableLedger, UnreadablePolicy):
                     raise
                 except RegistryError as error:
                     self.notices.add("registry unreachable", f"{error} Trying again.", level=logging.WARNING)
@@ -168,7 +169,9 @@ class Service:
         )
         self._following.won()
         core = Coordination(
-            leader=f"{self.candidate}-{leadership.fence}", store=self.backend.url, policy=self._policy()
+            leader=f"{self.candidate}-{leadership.fence}",
+            store=self.backend.url,
+            policy=self.settings.declared().for_core(),
         )
         driver = Driver(
             core=core,
@@ -197,9 +200,19 @@ class Service:
             notices=self.notices,
             make_evaluator=self._make_evaluator,
         )
+        policies = Policies(
+            driver=driver,
+            collecting=keeping.collecting,
+            notices=self.notices,
+            settings=self.settings,
+            candidate=self.candidate,
+            began=self._began,
+        )
         try:
+            await policies.load()
             await driver.load()
-            self.driver, self.keeping, self.monitoring = driver, keeping, monitoring
+            await policies.settle()
+            self.driver, self.keeping, self.monitoring, self.policies = driver, keeping, monitoring, policies
             keeping.start()
             monitoring.start()
             self._following.tell()
@@ -208,7 +221,7 @@ class Service:
             reason = await asyncio.shield(driver.ended)
             self.notices.add("leadership ended", f"this coordinator leads no more: {reason}", level=logging.WARNING)
         finally:
-            self.driver = self.keeping = self.monitoring = None
+            self.driver = self.keeping = self.monitoring = self.policies = None
             self._following.over()
             driver.end("it ends")
             await asyncio.gather(self._resign(leadership), driver.close("it ends"), keeping.close(), monitoring.close())
@@ -217,12 +230,3 @@ class Service:
         """Let another coordinator lead at once, if the registry can be told in time."""
         with contextlib.suppress(RegistryError, TimeoutError):
             await asyncio.wait_for(self.registry.resign(leadership), RESIGN_SECONDS)
-
-    def _policy(self) -> Policy:
-        settings = self.settings
-        return Policy(
-            rhythm=Rhythm(interval_seconds=settings.interval_seconds or 0.0),
-            deadline_seconds=settings.deadline_seconds,
-            automatic_recovery=not settings.manual_recovery,
-            missing_notice_seconds=settings.missing_seconds,
-        )

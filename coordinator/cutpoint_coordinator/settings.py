@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import TYPE_CHECKING
 
 from cutpoint.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cutpoint.policy import Policy
 
 LOG_NAME = "cutpoint.coordinator"
 """The logger of the whole service."""
@@ -44,6 +48,7 @@ class Address:
 class Settings:
     """One coordinator. All times in seconds. ``keys``: the file of the keys that sign, verify and open.
 
+    ``policy``: the declared policy, read from ``policy_file``; without one, the fields below that are short for it.
     ``keep``: which recovery points stay, as `cutpoint.store.retention` reads it; empty: all of them.
     ``replica``: the URL of a second location that is kept in step with the store.
     ``interval_seconds``: how long after a cut's end the next one begins; None: on demand only.
@@ -66,6 +71,8 @@ class Settings:
 
     registry: str = DEFAULT_REGISTRY
     store: str = DEFAULT_STORE
+    policy: Policy | None = None
+    policy_file: str = ""
     listen: Address = Address(host="127.0.0.1", port=DEFAULT_PORT)
     computation: str = "default"
     keys: str | None = None
@@ -108,6 +115,32 @@ class Settings:
                 raise ConfigurationError(
                     f"{field.name} is {value:g} seconds; nothing was started; give a number above 0, at most 1000000."
                 )
+
+    def declared(self) -> Policy:
+        """The policy that this coordinator was started with: the file's, or what the other fields are short for."""
+        from cutpoint.policy import Cuts, Policy, Recovery, Retention
+
+        if self.policy is not None:
+            return self.policy
+        return Policy(
+            cuts=Cuts(interval_seconds=self.interval_seconds or 0.0, deadline_seconds=self.deadline_seconds),
+            retention=Retention(
+                keep=self.keep,
+                collect_every_seconds=self.collect_seconds,
+                collect_per_second=self.collect_per_second,
+            ),
+            recovery=Recovery(automatic=not self.manual_recovery, missing_after_seconds=self.missing_seconds),
+        )
+
+    @property
+    def flagged(self) -> bool:
+        """Whether any field that is short for a policy says something of its own."""
+        return self.policy is None and self.declared() != Settings().declared()
+
+    @property
+    def policy_source(self) -> str:
+        """Where the policy comes from that this coordinator was started with."""
+        return (self.policy_file or "a file") if self.policy is not None else "flags"
 
     @property
     def registry_prefix(self) -> str:

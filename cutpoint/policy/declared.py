@@ -110,6 +110,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             missing_notice_seconds=self.recovery.missing_after_seconds,
             tolerated_failures=self.alerts.tolerated_failures,
             strict=tuple(name for name, each in self.services.items() if each.consistency == "strict"),
+            owners={name: each.owner for name, each in self.services.items() if each.owner},
         )
 
     def owner_of(self, process: str) -> str:

@@ -109,8 +109,8 @@ FIELDS: Final[tuple[Field, ...]] = (
         )
         for key, what, scope in (
             ("trigger", "begin cuts", "trigger"),
-            ("restore", "begin recoveries", "restore"),
-            ("delete", "collect recovery points and release processes", "administer"),
+            ("restore", "begin recoveries and release processes", "restore"),
+            ("delete", "collect recovery points", "administer"),
         )
     ),
 )

@@ -123,11 +123,13 @@ class Cut:
         return self.timeline.held_by(tuple(name for name in self.members if name not in self.parts))
 
     def _holdup(self, name: ProcessName) -> str:
+        owner = self._desk.policy.owners.get(name)
+        title = f"{name} (owner: {owner})" if owner else name
         if name in self.held:
-            return f"{name}: {self.held[name].by}"
+            return f"{title}: {self.held[name].by}"
         if name in self.captured:
-            return f"{name}: its part is being stored"
-        return f"no word from {name}"
+            return f"{title}: its part is being stored"
+        return f"no word from {title}"
 
     # -------------------------------------------------------------------------------------------- what happened
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from cutpoint.names import ProcessName
 from cutpoint.protocol.cadence import ON_DEMAND, Rhythm
@@ -14,7 +15,7 @@ class Policy:
 
     ``automatic_recovery``: a process that lost its memory takes everybody back by itself.
     ``tolerated_failures``: so many abandoned cuts in a row are nobody's concern; one more is told as "cuts fail".
-    ``strict``: no cut is opened before all of these have joined.
+    ``strict``: no cut is opened before all of these have joined. ``owners``: whom to turn to.
     ``retry_seconds``: when the cut is tried again that somebody who leaves or comes waits for.
     """
 
@@ -26,6 +27,7 @@ class Policy:
     requests_max: int = 100
     tolerated_failures: int = 2
     strict: tuple[ProcessName, ...] = ()
+    owners: Mapping[ProcessName, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if min(self.deadline_seconds, self.missing_notice_seconds, self.retry_seconds) <= 0:

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cutpoint.errors import ConfigurationError
 from cutpoint_coordinator.commands.options import SECONDS
 from cutpoint_coordinator.settings import DEFAULT_LISTEN, DEFAULT_REGISTRY, DEFAULT_STORE, Address, Settings
 
 if TYPE_CHECKING:
+    from cutpoint.policy import Policy
     from cutpoint_coordinator.service import Service
+
+_ON_THE_LINE = click.core.ParameterSource.COMMANDLINE
 
 
 @click.command()
@@ -45,6 +49,12 @@ if TYPE_CHECKING:
     default="default",
     show_default=True,
     help="Which computation to coordinate, where several share a registry.",
+)
+@click.option(
+    "--policy",
+    "policy_file",
+    metavar="FILE",
+    help="The declared policy, as `cutpoint policy check` reads it, in place of the flags that are short for it.",
 )
 @click.option(
     "--interval",
@@ -121,11 +131,14 @@ if TYPE_CHECKING:
 @click.option(
     "--manual-recovery", is_flag=True, help="Do not recover when a process has lost its memory; wait to be told."
 )
+@click.pass_context
 def coordinator(
+    context: click.Context,
     registry: str,
     store: str,
     listen: str,
     computation: str,
+    policy_file: str | None,
     interval: float | None,
     deadline: float,
     keys: str | None,
@@ -144,6 +157,8 @@ def coordinator(
         store=store,
         listen=Address.parse(listen),
         computation=computation,
+        policy=_declared(context, policy_file),
+        policy_file=policy_file or "",
         interval_seconds=interval,
         deadline_seconds=deadline,
         keys=keys,
@@ -157,6 +172,30 @@ def coordinator(
         manual_recovery=manual_recovery,
     )
     asyncio.run(serve(settings))
+
+
+SHORT_FORMS = {
+    "interval": "--interval",
+    "deadline": "--deadline",
+    "keep": "--keep",
+    "collect_seconds": "--collect-every",
+    "manual_recovery": "--manual-recovery",
+}
+"""The flags that say what a policy file says."""
+
+
+def _declared(context: click.Context, policy_file: str | None) -> Policy | None:
+    """The policy in the file. Raises `ConfigurationError`, also where a flag says something of its own."""
+    if policy_file is None:
+        return None
+    from cutpoint_coordinator.policy_file import policy_in
+
+    given = [flag for name, flag in SHORT_FORMS.items() if context.get_parameter_source(name) is _ON_THE_LINE]
+    if given:
+        raise ConfigurationError(
+            f"--policy and {given[0]} both say what the policy is; nothing was started; write it into {policy_file}"
+        )
+    return policy_in(policy_file)
 
 
 async def serve(settings: Settings) -> None:

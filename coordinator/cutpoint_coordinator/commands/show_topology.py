@@ -52,14 +52,16 @@ def _print(answer: TopologyAnswer) -> None:
         print_line(f"  waits        {answer.hold}")
     if answer.hindrance and answer.recovery is None:
         print_line(f"  no cut now   {answer.hindrance}")
+    owned = any(member.owner for member in answer.members)
     print_table(
         "Processes",
-        ("process", "state", "connection", ""),
+        ("process", "state", "connection", *(("owner",) if owned else ()), ""),
         [
             (
                 member.process,
                 member.state,
                 "connected" if member.connected else "not connected",
+                *((member.owner,) if owned else ()),
                 "running" if member.running else member.waits_for,
             )
             for member in answer.members

@@ -18,6 +18,7 @@ from cutpoint_coordinator.http.holdups import HoldUps
 from cutpoint_coordinator.http.keeping import Keeping
 from cutpoint_coordinator.http.monitors import Monitors
 from cutpoint_coordinator.http.points import Points
+from cutpoint_coordinator.http.policy import Policies
 from cutpoint_coordinator.http.recoveries import Recoveries
 from cutpoint_coordinator.http.route import Route
 from cutpoint_coordinator.http.topology import Topology
@@ -38,6 +39,7 @@ def all_routes(
         *Topology(context).routes(),
         *Events(context).routes(),
         *HoldUps(context).routes(),
+        *Policies(context).routes(),
         *Described(document).routes(),
         *Figures(context).routes(),
         Route(

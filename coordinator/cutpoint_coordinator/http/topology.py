@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import msgspec
 from aiohttp import web
 
 from cutpoint.errors import CutpointError
 from cutpoint.names import CutNumber
 from cutpoint.protocol.certificate import Certificate
+from cutpoint.protocol.coordination import Coordination
 from cutpoint.store import Manifest, read_manifest
 from cutpoint_coordinator import views
-from cutpoint_coordinator.answers import TopologyAnswer
+from cutpoint_coordinator.answers import MemberAnswer, TopologyAnswer
 from cutpoint_coordinator.checking import certificate_of
 from cutpoint_coordinator.faults import answer
 from cutpoint_coordinator.http.context import Context
@@ -59,7 +61,7 @@ class Topology:
                 base=overview.base,
                 hold=overview.hold,
                 hindrance=overview.hindrance,
-                members=views.members(core),
+                members=self._members(core),
                 channels=views.channels(certificate) if certificate else (),
                 as_of=last if certificate else 0,
                 boundary=manifest.boundary if manifest else (),
@@ -69,6 +71,19 @@ class Topology:
                 replica=keeping.replicating.status() if keeping and keeping.replicating else None,
                 notices=service.notices.latest(NOTICES),
             )
+        )
+
+    def _members(self, core: Coordination) -> tuple[MemberAnswer, ...]:
+        """The processes, with what the policy declares of them."""
+        policies = self._context.service.policies
+        if policies is None:
+            return views.members(core)
+        policy = policies.policy
+        return tuple(
+            msgspec.structs.replace(
+                member, owner=policy.owner_of(member.process), consistency=policy.consistency_of(member.process)
+            )
+            for member in views.members(core)
         )
 
     async def _evidence_of(self, cut: CutNumber) -> tuple[Manifest | None, Certificate | None]:
