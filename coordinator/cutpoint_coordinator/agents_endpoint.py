@@ -18,10 +18,13 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import WSMsgType, web
 
+from cutpoint.access.handshake import ANSWERING, CoordinatorSide
 from cutpoint.errors import ProtocolViolation
 from cutpoint.protocol.messages import Join, Rejected, ToCoordinator
 from cutpoint.wire import CONTROL_BYTES_MAX, decode_to_coordinator, encode_control
+from cutpoint_coordinator.access.callers import ASKING
 from cutpoint_coordinator.driver import Driver
+from cutpoint_coordinator.faults import Refused
 from cutpoint_coordinator.links import Link
 from cutpoint_coordinator.settings import LOG_NAME
 
@@ -54,10 +57,12 @@ class AgentsEndpoint:
         *,
         heartbeat_seconds: float,
         join_seconds: float,
+        failed: Callable[[web.Request, str], Refused],
     ) -> None:
         self._settled = settled
         self._heartbeat_seconds = heartbeat_seconds
         self._join_seconds = join_seconds
+        self._failed = failed
         self._open: dict[web.WebSocketResponse, None] = {}
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -65,10 +70,16 @@ class AgentsEndpoint:
         socket = web.WebSocketResponse(
             heartbeat=self._heartbeat_seconds, max_msg_size=CONTROL_BYTES_MAX, timeout=_LAST_WORDS_SECONDS
         )
+        exchange = ASKING.get().exchange
+        if exchange is not None:
+            socket.headers[ANSWERING] = exchange.header
         await socket.prepare(request)
         self._open[socket] = None
         peer = request.remote or "an agent"
         try:
+            if exchange is not None and not await self._proved(socket, exchange):
+                refused = self._failed(request, "an agent has not proved that it has the token that it names")
+                raise ProtocolViolation(str(refused))
             join = await self._first_message(socket)
             if join is not None:
                 await self._carry(socket, join, request.headers.get(UNREACHED, ""))
@@ -85,6 +96,15 @@ class AgentsEndpoint:
     async def close(self) -> None:
         """Close every control connection."""
         await asyncio.gather(*(_close(socket, GOING_AWAY, "the coordinator ends") for socket in tuple(self._open)))
+
+    async def _proved(self, socket: web.WebSocketResponse, exchange: CoordinatorSide) -> bool:
+        """Whether the agent's first message shows that it has its token."""
+        try:
+            async with asyncio.timeout(self._join_seconds):
+                message = await socket.receive()
+        except TimeoutError:
+            return False
+        return message.type is WSMsgType.TEXT and exchange.proves(message.data)
 
     async def _first_message(self, socket: web.WebSocketResponse) -> Join | None:
         """The Join; None if the agent went away before. Raises `ProtocolViolation` for anything else."""

@@ -11,11 +11,13 @@ import asyncio
 import os
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
 from yarl import URL
 
+from cutpoint.access import ClientTls, Token, is_loopback
 from cutpoint.errors import (
     ConfigurationError,
     CoordinatorUnreachable,
@@ -25,6 +27,14 @@ from cutpoint.errors import (
     RegistryError,
     StoreError,
 )
+from cutpoint_coordinator.access.answers import (
+    GRACE_SECONDS,
+    AuditAnswer,
+    NewTokenAnswer,
+    TokenAnswer,
+    TokensAnswer,
+)
+from cutpoint_coordinator.access.scopes import Scope
 from cutpoint_coordinator.answers import (
     CollectionStatus,
     CutAnswer,
@@ -76,15 +86,26 @@ class Declined(CutpointError):
 
 
 class CoordinatorClient:
-    """Asks the coordinator at ``url``. Use it as an async context manager."""
+    """Asks the coordinator at ``url``. Use it as an async context manager.
 
-    def __init__(self, url: str) -> None:
+    ``token``: what it shows; ``tls``: whom it believes, for an ``https`` URL. A token does not leave this machine
+    unencrypted unless ``plain_http`` says that it may. Raises `ConfigurationError`.
+    """
+
+    def __init__(
+        self, url: str, *, token: Token | None = None, tls: ClientTls | None = None, plain_http: bool = False
+    ) -> None:
         self.url = _base(url)
+        self._token = token
+        self._tls = tls or ClientTls()
+        self._plain_http = plain_http
+        self._authorization(self.url)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> CoordinatorClient:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-        self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True)
+        connector = aiohttp.TCPConnector(ssl=self._tls.context()) if self._may_meet_tls else None
+        self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True, connector=connector)
         return self
 
     async def __aexit__(
@@ -202,7 +223,48 @@ class CoordinatorClient:
         """Processes, channels, the open cut, the recovery under way."""
         return await self._ask("GET", "/v1/topology", TopologyAnswer)
 
+    async def tokens(self) -> TokensAnswer:
+        """All tokens, without their secrets."""
+        return await self._ask("GET", "/v1/tokens", TokensAnswer)
+
+    async def create_token(self, name: str, scope: Scope, *, expires_seconds: float | None = None) -> NewTokenAnswer:
+        """Make a token; its secret is told this once."""
+        body = {"name": name, "scope": scope, "expires_seconds": expires_seconds}
+        return await self._ask("POST", "/v1/tokens", NewTokenAnswer, body)
+
+    async def rotate_token(
+        self, name: str, *, grace_seconds: float = GRACE_SECONDS, expires_seconds: float | None = None
+    ) -> NewTokenAnswer:
+        """Give a token a new secret; the old one counts for ``grace_seconds`` beside it."""
+        body = {"grace_seconds": grace_seconds, "expires_seconds": expires_seconds}
+        return await self._ask("POST", f"/v1/tokens/{quote(name, safe='')}/rotate", NewTokenAnswer, body)
+
+    async def revoke_token(self, name: str) -> TokenAnswer:
+        """Let a token count no more."""
+        return await self._ask("DELETE", f"/v1/tokens/{quote(name, safe='')}", TokenAnswer)
+
+    async def audit(self, *, before: int | None = None, limit: int = 100) -> AuditAnswer:
+        """Who did what, the newest first; ``before`` of the answer asks for the next page."""
+        query = f"?limit={limit}" if before is None else f"?limit={limit}&before={before}"
+        return await self._ask("GET", f"/v1/audit{query}", AuditAnswer)
+
     # --------------------------------------------------------------------------------------------------- inside
+
+    @property
+    def _may_meet_tls(self) -> bool:
+        return self.url.scheme == "https" or self._tls != ClientTls()
+
+    def _authorization(self, base: URL) -> dict[str, str]:
+        """The headers that show the token to ``base``. Raises `ConfigurationError` where it could be overheard."""
+        if self._token is None:
+            return {}
+        overheard = base.scheme != "https" and not is_loopback(base.host or "")
+        if overheard and (not self._plain_http or self.url.scheme == "https"):
+            raise ConfigurationError(
+                f"{base} is reached without TLS, and the token could be read on the way; nothing was sent; "
+                "give the coordinator a certificate and write https://, or allow it: CUTPOINT_PLAIN_HTTP=1"
+            )
+        return {"Authorization": f"Bearer {self._token.reveal()}"}
 
     async def _ask(
         self,
@@ -230,11 +292,13 @@ class CoordinatorClient:
     ) -> tuple[int, bytes]:
         assert self._session is not None, "use the client as an async context manager"
         content = None if body is None else msgspec.json.encode(body)
-        headers = {"Content-Type": "application/json"} if content is not None else {}
+        headers = self._authorization(base)
+        if content is not None:
+            headers["Content-Type"] = "application/json"
         try:
             async with asyncio.timeout(answer_seconds):
                 async with self._session.request(
-                    method, base.join(URL(path)), data=content, headers=headers, allow_redirects=False
+                    method, URL(f"{base}{path}", encoded=True), data=content, headers=headers, allow_redirects=False
                 ) as response:
                     data = bytearray()
                     async for chunk in response.content.iter_any():

@@ -31,11 +31,20 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Refused(CutpointError):
-    """A request that is answered with ``status`` and this fault."""
+    """A request that is answered with ``status``, these ``headers`` and this fault."""
 
-    def __init__(self, status: int, code: str, message: str, remedy: str, leader: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        remedy: str,
+        leader: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(f"{message}; {remedy}")
         self.status = status
+        self.headers = headers or {}
         self.fault = Fault(code=code, message=message, remedy=remedy, leader=leader)
 
 
@@ -48,6 +57,7 @@ def answer(value: msgspec.Struct, *, status: int = 200, headers: Mapping[str, st
 def fault(refused: Refused) -> web.Response:
     """The answer to a request that was refused."""
     response = answer(FaultAnswer(error=refused.fault), status=refused.status)
+    response.headers.update(refused.headers)
     if refused.status == 503:
         response.headers["Retry-After"] = "1"
     return response

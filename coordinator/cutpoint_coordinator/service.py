@@ -15,6 +15,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -22,11 +23,14 @@ from cutpoint.errors import RegistryError
 from cutpoint.protocol.coordination import Coordination
 from cutpoint.registry import Leader, Leadership
 from cutpoint.store.caching import uncached
+from cutpoint_coordinator.access.audit import Audit
+from cutpoint_coordinator.access.control import Access
 from cutpoint_coordinator.agents_endpoint import AgentsEndpoint, Elsewhere
 from cutpoint_coordinator.answers import HealthAnswer
 from cutpoint_coordinator.driver import Driver, UnreadableLedger
 from cutpoint_coordinator.following import Following
 from cutpoint_coordinator.http.application import Api
+from cutpoint_coordinator.http.context import Context
 from cutpoint_coordinator.keeping import Keeping
 from cutpoint_coordinator.monitoring.evaluators import MakeEvaluator
 from cutpoint_coordinator.monitoring.monitoring import Monitoring
@@ -70,9 +74,19 @@ class Service:
         self.candidate = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.driver: Driver | None = None
         self._following = Following(self.registry, Leader(self.candidate, self.url), self.notices)
+        self.access = Access(
+            settings=settings,
+            notices=self.notices,
+            author=self.candidate,
+            hosts=(settings.listen.host, socket.gethostname(), urlsplit(opened.url).hostname or ""),
+            leading=Context(self).driver,
+        )
         self._listener = opened.listener
         self._endpoint = AgentsEndpoint(
-            self.settled, heartbeat_seconds=settings.heartbeat_seconds, join_seconds=settings.join_seconds
+            self.settled,
+            heartbeat_seconds=settings.heartbeat_seconds,
+            join_seconds=settings.join_seconds,
+            failed=self.access.gate.failed,
         )
         self.api = Api(self, self._endpoint.handle)
         self._runner: web.AppRunner | None = None
@@ -93,6 +107,9 @@ class Service:
         await self._runner.setup()
         await web.SockSite(self._runner, self._listener).start()
         follower = asyncio.create_task(self._following.run(), name="cutpoint follow")
+        tokens = asyncio.create_task(
+            self.access.keep_up(self.registry, lambda: self.driver is not None), name="cutpoint tokens"
+        )
         try:
             while True:
                 try:
@@ -103,12 +120,14 @@ class Service:
                     self.notices.add("registry unreachable", f"{error} Trying again.", level=logging.WARNING)
                     await asyncio.sleep(RETRY_SECONDS)
         finally:
-            follower.cancel()
-            await asyncio.wait((follower,))
+            for task in (follower, tokens):
+                task.cancel()
+            await asyncio.wait((follower, tokens))
 
     async def close(self) -> None:
         """Resign, close every connection, let go of everything. Nothing is lost: the registry has it all."""
         self.api.close()
+        self.access.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._endpoint.close(), _SHUTDOWN_SECONDS)
         if self._runner is not None:
@@ -125,6 +144,11 @@ class Service:
         if leader is None:
             return "this coordinator does not lead yet; try again in a moment"
         return f"this coordinator does not lead; {leader.candidate} does, at {leader.address}"
+
+    @property
+    def audit(self) -> Audit:
+        """Where what was done is noted."""
+        return self.access.audit
 
     @property
     def leader_address(self) -> str:
@@ -211,6 +235,7 @@ class Service:
         try:
             await policies.load()
             await driver.load()
+            await self.access.lead(self.registry, driver.records)
             await policies.settle()
             self.driver, self.keeping, self.monitoring, self.policies = driver, keeping, monitoring, policies
             keeping.start()
@@ -224,7 +249,13 @@ class Service:
             self.driver = self.keeping = self.monitoring = self.policies = None
             self._following.over()
             driver.end("it ends")
-            await asyncio.gather(self._resign(leadership), driver.close("it ends"), keeping.close(), monitoring.close())
+            await asyncio.gather(
+                self._resign(leadership),
+                driver.close("it ends"),
+                keeping.close(),
+                monitoring.close(),
+                self.access.follow(),
+            )
 
     async def _resign(self, leadership: Leadership) -> None:
         """Let another coordinator lead at once, if the registry can be told in time."""

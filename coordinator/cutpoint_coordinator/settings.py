@@ -6,6 +6,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
+from cutpoint.access import Token
 from cutpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -67,17 +68,19 @@ class Settings:
     what it leaves. ``stale_seconds``: for how long there may be no new recovery point before that is an alert.
     ``heartbeat_seconds``: how often an agent that says nothing is asked whether it is there; half of it is how long
     the answer may take.
+    ``token``: the first administrator's; ``open_access``: let others than this machine in without any.
+    ``requests_per_second``: how often one caller may ask the API; twice that at once.
     """
 
-    registry: str = DEFAULT_REGISTRY
-    store: str = DEFAULT_STORE
+    registry: str = dataclasses.field(default=DEFAULT_REGISTRY, repr=False)
+    store: str = dataclasses.field(default=DEFAULT_STORE, repr=False)
     policy: Policy | None = None
     policy_file: str = ""
     listen: Address = Address(host="127.0.0.1", port=DEFAULT_PORT)
     computation: str = "default"
     keys: str | None = None
     keep: str = ""
-    replica: str | None = None
+    replica: str | None = dataclasses.field(default=None, repr=False)
     interval_seconds: float | None = None
     deadline_seconds: float = 30.0
     manual_recovery: bool = False
@@ -93,6 +96,9 @@ class Settings:
     stale_seconds: float = 3_600.0
     heartbeat_seconds: float = 10.0
     join_seconds: float = 10.0
+    token: Token | None = None
+    open_access: bool = False
+    requests_per_second: float = 500.0
 
     def __post_init__(self) -> None:
         if not _COMPUTATION.fullmatch(self.computation):
@@ -108,6 +114,11 @@ class Settings:
         if not 0 < self.objective < 1:
             raise ConfigurationError(
                 f"objective is {self.objective:g}; nothing was started; give a share between 0 and 1, such as 0.99."
+            )
+        if not 0 < self.requests_per_second <= 1_000_000:
+            raise ConfigurationError(
+                f"requests_per_second is {self.requests_per_second:g}; nothing was started; "
+                "give a number above 0, at most 1000000."
             )
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)

@@ -27,7 +27,7 @@ from cutpoint.errors import ConfigurationError, NotAuthentic
 from cutpoint.store import signatures
 from cutpoint.store.documents import write_body
 from cutpoint.store.key import ALGORITHMS, Key, complaint_of, new_key, public_part, retired, titles
-from cutpoint.store.private_files import Found, change_private, create_private, read_private, shown
+from cutpoint.store.private_files import Found, change_private, check_secret, create_private, read_private, shown
 from cutpoint.store.sealing import KeySealing
 from cutpoint.store.signatures import ED25519, SIGNATURES_MAX, Signature
 from cutpoint.wire.checks import one_line
@@ -250,13 +250,12 @@ def _decode(path: Path, found: Found) -> KeyRing:
         raise ConfigurationError(f"{shown(path)} is not a key file: {one_line(error)}; {remedy}") from error
     except ConfigurationError as error:
         raise ConfigurationError(f"{shown(path)}: {error}") from error
-    if found.mode & (0o077 if ring.secret else 0o022):
-        what = "holds secrets" if ring.secret else "says whom to trust"
-        may = "read or change it" if ring.secret else "change it"
-        wanted = "600" if ring.secret else "644"
+    if ring.secret:
+        check_secret(path, found.mode)
+    elif found.mode & 0o022:
         raise ConfigurationError(
-            f"{shown(path)} {what}, and others than its owner may {may} (mode {found.mode:04o}); nothing was started; "
-            f"look who could have, then: chmod {wanted} {shown(path)}"
+            f"{shown(path)} says whom to trust, and others than its owner may change it (mode {found.mode:04o}); "
+            f"nothing was started; look who could have, then: chmod 644 {shown(path)}"
         )
     return ring
 

@@ -22,6 +22,10 @@ FILE_BYTES_MAX = 1024 * 1024
 """The longest file that is read, in bytes."""
 
 
+KEY_FILE = "key file"
+MAKE_KEYS = "cutpoint keys generate"
+
+
 class Found(NamedTuple):
     """What a file holds, and its permission bits."""
 
@@ -29,19 +33,31 @@ class Found(NamedTuple):
     mode: int
 
 
-def read_private(path: Path) -> Found:
-    """Read a whole file. Raises `ConfigurationError` if there is none, or it is no ordinary file."""
-    with _explained(path, "was not read"), open(path, "rb", opener=_without_waiting) as file:
+def read_private(path: Path, *, kind: str = KEY_FILE, make: str = MAKE_KEYS) -> Found:
+    """Read a whole file, of this ``kind``. Raises `ConfigurationError` if there is none, or it is no ordinary file.
+
+    ``make``: the command that makes such a file.
+    """
+    with _explained(path, "was not read", make), open(path, "rb", opener=_without_waiting) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise ConfigurationError(f"{shown(path)} is no ordinary file; nothing was started; name a key file")
+            raise ConfigurationError(f"{shown(path)} is no ordinary file; nothing was started; name a {kind}")
         data = file.read(FILE_BYTES_MAX + 1)
         if len(data) > FILE_BYTES_MAX:
             raise ConfigurationError(
-                f"{shown(path)} is longer than {FILE_BYTES_MAX} bytes, as no key file is; "
-                "nothing was started; name a key file"
+                f"{shown(path)} is longer than {FILE_BYTES_MAX} bytes, as no {kind} is; "
+                f"nothing was started; name a {kind}"
             )
         return Found(data, stat.S_IMODE(status.st_mode))
+
+
+def check_secret(path: Path, mode: int) -> None:
+    """Raise `ConfigurationError` if others than its owner may read or change the secrets in a file."""
+    if mode & 0o077:
+        raise ConfigurationError(
+            f"{shown(path)} holds secrets, and others than its owner may read or change it (mode {mode:04o}); "
+            f"nothing was started; look who could have, then: chmod 600 {shown(path)}"
+        )
 
 
 def create_private(path: Path, data: bytes, mode: int) -> None:
@@ -110,14 +126,14 @@ def _aside(path: Path, data: bytes, mode: int) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _explained(path: Path, outcome: str) -> Iterator[None]:
+def _explained(path: Path, outcome: str, make: str = MAKE_KEYS) -> Iterator[None]:
     """Turn the operating system's errors into ones that say what to do."""
     try:
         yield
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"{shown(path)} {outcome}: there is no such file or folder; nothing was started; "
-            "name another, or make one: cutpoint keys generate"
+            f"name another, or make one: {make}"
         ) from error
     except (OSError, ValueError) as error:
         reason = one_line(getattr(error, "strerror", None) or error)

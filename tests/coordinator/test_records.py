@@ -133,7 +133,13 @@ async def test_a_leader_that_cannot_write_for_too_long_gives_up() -> None:
 async def test_other_families_do_not_disturb_the_ledger(agents: Agents, serve: Serve, ask: Ask) -> None:
     registry = Faltering()
     leadership = await _leading(registry)
-    others = {"policy": b"\xff", "tokens/points": b"{", "audit/1": b"", "history/1": b"[]", "monitors/members": b"0"}
+    others = {
+        "policy": b"\xff",
+        "webhooks/points": b"{",
+        "audit/1": b"",
+        "history/points": b"[]",
+        "monitors/members": b"0",
+    }
     await registry.commit(leadership, Transaction(request="others", puts=tuple(others.items())))
     await registry.resign(leadership)
     service = await serve(registry=registry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -40,7 +41,20 @@ SECONDS = Seconds(min=0, max=1_000_000, min_open=True)
 
 
 def coordinator_option(command: Decorated) -> Decorated:
-    """``--coordinator URL``."""
+    """``--coordinator URL``, and the flags that say how it is reached, which `ask` finds by itself."""
+    for flag, variable, text in (
+        ("--tls-key", "CUTPOINT_TLS_KEY", "The key of --tls-cert."),
+        ("--tls-cert", "CUTPOINT_TLS_CERT", "The certificate to show to a coordinator that asks for one."),
+        ("--tls-ca", "CUTPOINT_TLS_CA", "The certificates to believe. Default: the system's."),
+        ("--token-file", "CUTPOINT_TOKEN_FILE", "The token to show; CUTPOINT_TOKEN holds one itself."),
+    ):
+        command = click.option(
+            flag, metavar="FILE", envvar=variable, show_envvar=True, help=text, expose_value=False, callback=_kept
+        )(command)
+    for flag, variable, plain in (("--token", "CUTPOINT_TOKEN", False), ("--plain-http", "CUTPOINT_PLAIN_HTTP", True)):
+        command = click.option(  # what is on a command line can be read by every user of the machine
+            flag, envvar=variable, hidden=True, is_flag=plain, expose_value=False, callback=_kept
+        )(command)
     return click.option(
         "--coordinator",
         "coordinator_url",
@@ -51,6 +65,25 @@ def coordinator_option(command: Decorated) -> Decorated:
         show_envvar=True,
         help="Where the coordinator is.",
     )(command)
+
+
+def _kept(context: click.Context, option: click.Parameter, value: object) -> None:
+    context.meta[f"cutpoint {option.name}"] = value
+
+
+def _reach() -> dict[str, Any]:
+    """How the coordinator is reached, as a `CoordinatorClient` is told. Raises `ConfigurationError`."""
+    from cutpoint.access import ClientTls
+    from cutpoint.access.sources import loaded_token
+
+    context = click.get_current_context(silent=True)
+    given = context.meta if context is not None else {}
+    path = given.get("cutpoint token_file")
+    token = loaded_token(given.get("cutpoint token") or (Path(path) if path else None))
+    tls = ClientTls(
+        ca=given.get("cutpoint tls_ca"), certificate=given.get("cutpoint tls_cert"), key=given.get("cutpoint tls_key")
+    )
+    return {"token": token, "tls": tls, "plain_http": bool(given.get("cutpoint plain_http"))}
 
 
 def json_option(command: Decorated) -> Decorated:
@@ -91,8 +124,10 @@ def ask(url: str, question: Callable[[CoordinatorClient], Awaitable[T]]) -> T:
     """Ask the coordinator at ``url``. Raises `CutpointError`."""
     from cutpoint_coordinator.client import CoordinatorClient
 
+    reach = _reach()
+
     async def asked() -> T:
-        async with CoordinatorClient(url) as client:
+        async with CoordinatorClient(url, **reach) as client:
             return await question(client)
 
     return asyncio.run(asked())

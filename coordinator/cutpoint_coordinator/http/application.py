@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from cutpoint_coordinator.access.scopes import RULES
 from cutpoint_coordinator.asked import BODY_BYTES_MAX, query_of
 from cutpoint_coordinator.faults import Handler, explain
 from cutpoint_coordinator.http.context import Context
@@ -23,6 +24,7 @@ class Api:
     """The routes of one service."""
 
     def __init__(self, service: Service, agents: Handler) -> None:
+        self._gate = service.access.gate
         self._stop = threading.Event()
         context = Context(service)
         self._once = Once(context)
@@ -30,7 +32,7 @@ class Api:
 
     def application(self) -> web.Application:
         """An application with every route."""
-        application = web.Application(middlewares=[explain], client_max_size=BODY_BYTES_MAX)
+        application = web.Application(middlewares=[explain, self._gate.middleware], client_max_size=BODY_BYTES_MAX)
         for route in self.routes:
             handler = self._served(route)
             if route.method == "GET" and route.media == "application/json":
@@ -41,7 +43,7 @@ class Api:
 
     def document(self) -> dict[str, Any]:
         """What this API is, as OpenAPI says it."""
-        return document(self.routes, {})
+        return document(self.routes, {route: rule.scope for route, rule in RULES.items() if rule.scope})
 
     def close(self) -> None:
         """Call off what runs on threads."""

@@ -21,10 +21,14 @@ CODES: dict[str, Code] = {
     "bad_policy": Code(400, "the policy cannot be meant as it is written; the message lists every mistake"),
     "bad_query": Code(400, "a query parameter is unknown, given twice, or of another kind"),
     "bad_request": Code(400, "the request was not understood; the message says which part"),
+    "unauthorized": Code(401, "no token was given, or one that is unknown or counts no more"),
+    "forbidden": Code(403, "the token's scope does not reach; WWW-Authenticate says which scope does"),
+    "unknown_host": Code(403, "it was asked under a name that is not its own, and asks for no token"),
     "cross_origin": Code(403, "a page of another site asked"),
     "unknown_cut": Code(404, "there is no cut of this number yet"),
     "unknown_monitor": Code(404, "there is no monitor of this name"),
     "unknown_point": Code(404, "there is no recovery point of this number, or none any more"),
+    "unknown_token": Code(404, "there is no token of this name, or it was revoked"),
     "unknown_recovery": Code(404, "no recovery has started this incarnation"),
     "unknown_route": Code(404, "there is no such path"),
     "missing": Code(404, "the store does not have what was asked for"),
@@ -32,6 +36,9 @@ CODES: dict[str, Code] = {
     "no_point": Code(409, "there is no recovery point yet"),
     "no_point_left": Code(409, "every recovery point that could be gone back to is damaged"),
     "no_policy": Code(409, "the coordinator was not told what to keep"),
+    "token_exists": Code(409, "there is a token of this name already"),
+    "too_many_tokens": Code(409, "there are as many tokens as there may be"),
+    "last_administrator": Code(409, "the token is the last one that may administer"),
     "not_kept": Code(409, "it was done for this Idempotency-Key, and its answer was not kept"),
     "refused": Code(409, "it cannot be done as things stand; the message says why"),
     "too_many_monitors": Code(409, "there are as many monitors as a computation may have"),
@@ -39,6 +46,12 @@ CODES: dict[str, Code] = {
     "too_large": Code(413, "the body is too long"),
     "key_reused": Code(422, "the Idempotency-Key was given before with another request"),
     "monitor_unfit": Code(422, "the monitor cannot be loaded where the coordinators run; the message says why"),
+    "too_many_requests": Code(
+        429, "more requests in a short time than one caller may make; Retry-After says when to go on"
+    ),
+    "too_many_failures": Code(
+        429, "more wrong tokens in a short time than are answered; Retry-After says when they are"
+    ),
     "too_many_readers": Code(429, "as many read events as the coordinator serves at once"),
     "internal": Code(500, "the coordinator failed on this request"),
     "damaged": Code(500, "what is stored is damaged; the message names it"),
@@ -48,7 +61,17 @@ CODES: dict[str, Code] = {
     "not_ready": Code(503, "this coordinator is still loading what it needs"),
 }
 
-EVERYWHERE = ("bad_query", "cross_origin", "internal")
+EVERYWHERE = (
+    "bad_query",
+    "unauthorized",
+    "forbidden",
+    "unknown_host",
+    "cross_origin",
+    "too_many_requests",
+    "too_many_failures",
+    "internal",
+    "not_ready",
+)
 """What every route may refuse with."""
 
 WITH_BODY = ("bad_body", "too_large")

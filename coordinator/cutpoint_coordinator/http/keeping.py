@@ -17,6 +17,7 @@ from aiohttp import web
 from cutpoint.store.marks import add_mark
 from cutpoint.store.retention import Policy
 from cutpoint_coordinator import views
+from cutpoint_coordinator.access.callers import caller_now, require
 from cutpoint_coordinator.answers import CollectionStatus, MarksAnswer
 from cutpoint_coordinator.asked import CollectionBody, MarkBody, body_of, number_in_path
 from cutpoint_coordinator.faults import Refused, answer
@@ -78,6 +79,8 @@ class Keeping:
     async def _mark(self, request: web.Request) -> web.Response:
         number = number_in_path(request)
         body = await body_of(request, MarkBody)
+        if body.event in ("unlabel", "unpin"):  # retention may then drop the recovery point
+            require("restore", f"{body.event} a recovery point")
         views.point(self._context.driver().core, number)
         service = self._context.service
         mark = partial(
@@ -86,7 +89,7 @@ class Keeping:
             number,
             body.event,
             label=body.label,
-            by=body.by or SOMEBODY,
+            by=caller_now().signed(body.by, SOMEBODY),
             at=datetime.fromtimestamp(time.time(), UTC),
             keys=service.keys,
         )
@@ -110,7 +113,9 @@ class Keeping:
             )
         if body.dry_run:
             return answer(await collecting.plan(policy))
-        return answer(await collecting.collect(policy, by=body.by or SOMEBODY, per_second=body.per_second))
+        return answer(
+            await collecting.collect(policy, by=caller_now().signed(body.by, SOMEBODY), per_second=body.per_second)
+        )
 
     async def _collection(self, _: web.Request) -> web.Response:
         status: CollectionStatus = self._collecting().status()

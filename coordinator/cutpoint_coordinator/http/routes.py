@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cutpoint_coordinator.faults import Handler
+from cutpoint_coordinator.http.audit import AuditLog
 from cutpoint_coordinator.http.context import Context
 from cutpoint_coordinator.http.cuts import Cuts
 from cutpoint_coordinator.http.described import Described
@@ -21,6 +22,7 @@ from cutpoint_coordinator.http.points import Points
 from cutpoint_coordinator.http.policy import Policies
 from cutpoint_coordinator.http.recoveries import Recoveries
 from cutpoint_coordinator.http.route import Route
+from cutpoint_coordinator.http.tokens import Tokens
 from cutpoint_coordinator.http.topology import Topology
 
 
@@ -37,6 +39,8 @@ def all_routes(
         *Recoveries(context).routes(),
         *Monitors(context).routes(),
         *Topology(context).routes(),
+        *Tokens(context).routes(),
+        *AuditLog(context).routes(),
         *Events(context).routes(),
         *HoldUps(context).routes(),
         *Policies(context).routes(),
