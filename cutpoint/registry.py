@@ -124,6 +124,12 @@ class Registry(Protocol):
         Whoever waits learns of it as soon as the registry knows, and may miss those who led in between.
         """
 
+    async def dismiss(self, leader: Leader) -> None:
+        """End the leadership of ``leader``, who is gone, before its lease runs out. Harmless if it does not lead.
+
+        Nobody has to be sure: if ``leader`` is there after all, it is fenced, and may lead again.
+        """
+
     async def lost(self, leadership: Leadership) -> str:
         """Wait until ``leadership`` has ended or can no longer be vouched for; return the reason in one line.
 

@@ -1,17 +1,20 @@
 """Who leads, as far as this coordinator knows, and who wants to know it when that changes.
 
-The registry says so; while it does not answer, what it said last holds. Nothing that safety hangs on is decided here:
-agents and operators are turned to whoever is named, and find out by themselves whether that was right.
+The registry says so; while it does not answer, what it said last holds. A leader that was killed is noticed (`vigil`)
+and dismissed, so that nobody has to wait for its lease to run out. Nothing that safety hangs on is decided here: agents
+and operators are turned to whoever is named, and find out by themselves whether that was right.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from cutpoint.errors import RegistryError
 from cutpoint.registry import Leader, Registry
 from cutpoint_coordinator.notices import Notices
+from cutpoint_coordinator.vigil import wait_gone
 
 PAUSE_SECONDS = 0.5
 """How long a registry that does not answer is left alone."""
@@ -27,6 +30,7 @@ class Following:
         self._heard: Leader | None = None
         self._mine = False
         self._waiting: list[asyncio.Future[None]] = []
+        self._vigil: asyncio.Task[None] | None = None
 
     @property
     def leader(self) -> Leader | None:
@@ -71,6 +75,12 @@ class Following:
 
     async def run(self) -> None:
         """Keep up with the registry, until cancelled."""
+        try:
+            await self._keep_up()
+        finally:
+            self._watch_over(None)
+
+    async def _keep_up(self) -> None:
         while True:
             try:
                 leader = await self._registry.wait_leader_change(self._heard)
@@ -78,6 +88,23 @@ class Following:
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             self._heard = leader
+            self._watch_over(leader)
             if (other := self.other) is not None:
                 self._notices.add("waiting to lead", f"waiting to lead: {other.candidate} at {other.address} leads")
             self.tell()
+
+    def _watch_over(self, leader: Leader | None) -> None:
+        """Notice if ``leader`` dies, and nobody else."""
+        if self._vigil is not None:
+            self._vigil.cancel()
+            self._vigil = None
+        if leader is not None and leader.candidate != self._me.candidate:
+            self._vigil = asyncio.create_task(self._bury(leader), name="cutpoint vigil")
+
+    async def _bury(self, leader: Leader) -> None:
+        await wait_gone(leader.address)
+        self._notices.add(
+            "leader gone", f"{leader.candidate} leads and nobody listens at {leader.address} any more: it is dismissed"
+        )
+        with contextlib.suppress(RegistryError):  # then its lease has to run out
+            await self._registry.dismiss(leader)

@@ -229,6 +229,22 @@ async def records_outlive_the_leadership_that_wrote_them(subject: RegistryUnderT
     await commit(theirs, second, Transaction(request="r2", puts=(("x", b"2"),), expected=(("x", revision),)))
 
 
+async def a_leader_that_is_dismissed_is_fenced_and_another_one_leads(subject: RegistryUnderTest) -> None:
+    """Dismissing it ends its leadership at once; dismissing somebody who does not lead ends nobody's."""
+    ours, theirs = await subject.connect(), await subject.connect()
+    first = await lead(ours, ttl_seconds=subject.ttl_seconds)
+    for stranger in (Leader("second", _ADDRESS), Leader("first", "http://elsewhere:1")):
+        await theirs.dismiss(stranger)
+    await commit(ours, first, Transaction(request="r1", puts=(("x", b"1"),)))
+    await theirs.dismiss(Leader("first", _ADDRESS))
+    await expect_fenced(ours, first, Transaction(request="r2", puts=(("x", b"2"),)))
+    second = await lead(theirs, "second", ttl_seconds=subject.ttl_seconds)
+    require(second.fence > first.fence, "the fence must grow")
+    require(bool(await asyncio.wait_for(ours.lost(first), _SOON_SECONDS)), "a dismissal ends the leadership")
+    await theirs.dismiss(Leader("first", _ADDRESS))
+    await commit(theirs, second, Transaction(request="r3", puts=(("x", b"3"),)))
+
+
 async def who_follows_learns_at_once_who_leads_and_that_nobody_does(subject: RegistryUnderTest) -> None:
     """A wait for a change ends when it has happened, not before, and at once if it happened earlier."""
     ours, theirs = await subject.connect(), await subject.connect()
@@ -273,6 +289,7 @@ CLAIMS: Final[tuple[Claim, ...]] = (
     nobody_commits_after_resigning,
     a_withdrawn_campaign_never_leads,
     records_outlive_the_leadership_that_wrote_them,
+    a_leader_that_is_dismissed_is_fenced_and_another_one_leads,
     who_follows_learns_at_once_who_leads_and_that_nobody_does,
     a_wait_for_a_change_can_be_given_up,
 )

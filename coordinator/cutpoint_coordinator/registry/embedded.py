@@ -126,6 +126,10 @@ class EmbeddedRegistry:
                 return leader
             await asyncio.sleep(_POLL_SECONDS)
 
+    async def dismiss(self, leader: Leader) -> None:
+        """See `Registry.dismiss`."""
+        await self._ask(partial(self._database.dismiss, leader))
+
     async def lost(self, leadership: Leadership) -> str:
         """See `Registry.lost`."""
         term = self._terms.get(leadership.fence)

@@ -105,6 +105,13 @@ class EmbeddedDatabase:
         with self._writing():
             self._connection.execute("UPDATE registry SET fence = 0 WHERE fence = ?", (leadership.fence,))
 
+    def dismiss(self, leader: Leader) -> None:
+        """Leave the leader's place empty, if it is ``leader``'s."""
+        with self._writing():
+            self._connection.execute(
+                "UPDATE registry SET fence = 0 WHERE candidate = ? AND address = ?", (leader.candidate, leader.address)
+            )
+
     def read(self, key: str) -> Record | None:
         """The record at ``key``, or None."""
         with self._reading():

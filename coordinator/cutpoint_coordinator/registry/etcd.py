@@ -147,6 +147,14 @@ class EtcdRegistry:
                 return leader
             await _wait_briefly(news)
 
+    async def dismiss(self, leader: Leader) -> None:
+        """See `Registry.dismiss`. The lease is of this very leadership: no later one can be hit."""
+        item = await self._insist(partial(self._client.get, self._keys.leader))
+        if item is not None:
+            standing = self._keys.standing(item)
+            if (standing.candidate, standing.address) == leader:
+                await self._insist(partial(self._client.revoke, item.lease))
+
     async def lost(self, leadership: Leadership) -> str:
         """See `Registry.lost`."""
         term = self._terms.get(leadership.fence)

@@ -75,6 +75,11 @@ class MemoryRegistry:
             await self._changed.wait()
         return leader
 
+    async def dismiss(self, leader: Leader) -> None:
+        """See `Registry.dismiss`."""
+        if self._standing is not None and self._standing[1] == leader:
+            self._end(self._standing[0], f"{leader.candidate} was dismissed")
+
     async def lost(self, leadership: Leadership) -> str:
         """See `Registry.lost`."""
         if self._holds(leadership):

@@ -139,6 +139,11 @@ class RegistryClient:
                 return leader
             await asyncio.sleep(LOOK_SECONDS)
 
+    async def dismiss(self, leader: Leader) -> None:
+        """See `Registry.dismiss`."""
+        await self._call()
+        await self._shared.memory.dismiss(leader)
+
     async def resign(self, leadership: Leadership) -> None:
         """See `Registry.resign`."""
         await self._call()
