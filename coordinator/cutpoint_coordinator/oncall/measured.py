@@ -38,6 +38,10 @@ class MeasuredRegistry:
         """As the registry does it."""
         return await self.inner.wait_leader_change(known)
 
+    async def dismiss(self, leader: Leader) -> None:
+        """As the registry does it."""
+        await self.inner.dismiss(leader)
+
     async def lost(self, leadership: Leadership) -> str:
         """As the registry does it."""
         return await self.inner.lost(leadership)

@@ -29,6 +29,9 @@ _CHANNEL_OPTIONS = (
 """Come back to a member soon after it does (gRPC waits up to two minutes by itself), and do not share connections
 between the calls and the lease keeper, so that a slow call cannot cost the lease."""
 
+LOGIN_SECONDS = 3.0
+"""How long logging in may take, once for each member: etcd makes it costly on purpose."""
+
 _DELETED = 1
 """The type of the event that a key was deleted."""
 
@@ -314,7 +317,7 @@ class EtcdClient:
             cert_key=self._credentials.key,
             user=self._credentials.user,
             password=self._credentials.password,
-            timeout=self._deadline,
+            timeout=max(LOGIN_SECONDS, self._deadline),
             grpc_options=_CHANNEL_OPTIONS,
         )
         with self._lock:
