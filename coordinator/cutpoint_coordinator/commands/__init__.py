@@ -12,6 +12,7 @@ from cutpoint_coordinator.commands.history_of_cuts import history
 from cutpoint_coordinator.commands.import_point import import_
 from cutpoint_coordinator.commands.list_points import points
 from cutpoint_coordinator.commands.manage_keys import keys
+from cutpoint_coordinator.commands.manage_monitors import monitors
 from cutpoint_coordinator.commands.manage_policy import policy
 from cutpoint_coordinator.commands.mark_point import label, pin, unlabel, unpin
 from cutpoint_coordinator.commands.query_point import query
@@ -34,6 +35,7 @@ __all__ = [
     "import_",
     "keys",
     "label",
+    "monitors",
     "pin",
     "points",
     "policy",
