@@ -79,7 +79,7 @@ def _check_part(backend: Backend, computation: str, summary: PartSummary, named:
         return f"{summary.process}: {error}"
     if part.head.computation != computation:
         return f"{summary.process}: its part is of computation {part.head.computation!r}, this is {computation!r}"
-    found = summarise(part, summary.stall_seconds)
+    found = msgspec.structs.replace(summarise(part, summary.stall_seconds), waited_seconds=summary.waited_seconds)
     differing = [name for name in summary.__struct_fields__ if getattr(found, name) != getattr(summary, name)]
     if differing:
         return f"{summary.process}: its part has another {', '.join(differing)} than it reported"

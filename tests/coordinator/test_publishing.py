@@ -65,6 +65,12 @@ def test_a_number_that_was_used_before_is_refused() -> None:
         write_manifest(backend, asked(stored(backend, part("ledger", b"\xc2"))), created=NOW)
 
 
+def test_how_long_a_process_held_up_or_waited_is_said_beside_its_part_and_not_in_it() -> None:
+    backend = MemoryBackend("m")
+    (summary,) = stored(backend, part("ledger"))
+    assert check_parts(backend, "shop", (msgspec.structs.replace(summary, stall_seconds=2, waited_seconds=3),)) == ()
+
+
 def test_a_sound_part_that_says_something_else_than_was_reported_is_one_complaint() -> None:
     backend = MemoryBackend("m")
     ledger, till = stored(backend, part("ledger"), part("till"))
