@@ -19,6 +19,8 @@ from typing import Any, TypeVar, overload
 import aiohttp
 from aiohttp import web
 
+from cutpoint.access import ClientTls, Token
+from cutpoint.access.sources import loaded_token
 from cutpoint.errors import ConfigurationError, CutpointError, RolledBack, UsageError
 from cutpoint.names import BEGINNING, FIRST_INCARNATION, Life, ProcessName, is_process_name
 from cutpoint.protocol.events import CoordinatorSaid, LeaveRequested
@@ -37,6 +39,7 @@ from cutpoint_agents.aiohttp_websocket import (
 from cutpoint_agents.chance import AnyRandom, entropy
 from cutpoint_agents.clock import Clock
 from cutpoint_agents.control import Control
+from cutpoint_agents.credentials import Credentials
 from cutpoint_agents.driver import Driver
 from cutpoint_agents.leaving import not_left
 from cutpoint_agents.producer import TaskFunction
@@ -61,10 +64,9 @@ class Agent:
     ``rollback``: how a recovery resets this process: ``"in-place"``, or ``"restart"``: it exits with status 75 and its
     supervisor starts it again. ``store``: where parts go, whatever the coordinator says. ``keys``: the keys, or the
     file of the keys, that authenticate what is restored, and open it; states in a format that runs code need them.
-    ``token`` is shown with each connection, as ``Authorization: Bearer``. **The coordinator of this version does not
-    check it**: it is for a proxy
-    in front of the coordinator that does, and protects nothing by itself. Raises `ConfigurationError` for an argument
-    that cannot be meant.
+    ``token``: the agent's token, as its text or as a `Path` to its file; coordinators prove that they know it, are told
+    nothing otherwise, and never get to see it. ``tls``: whom to believe behind an ``https`` URL. Raises
+    `ConfigurationError` for an argument that cannot be meant.
     """
 
     def __init__(
@@ -76,7 +78,8 @@ class Agent:
         window: int | None = None,
         store: str | None = None,
         keys: KeyRing | str | os.PathLike[str] | None = None,
-        token: str | None = None,
+        token: Token | str | os.PathLike[str] | None = None,
+        tls: ClientTls | None = None,
         settings: Settings | None = None,
         chance: AnyRandom | None = None,
     ) -> None:
@@ -113,11 +116,16 @@ class Agent:
         driver.switchboard.dial_to = self._dialling.to
         named = () if coordinator is None else (coordinator,) if isinstance(coordinator, str) else tuple(coordinator)
         self._urls = urls = tuple(with_scheme(url) for url in named)
-        self._token = token
         if coordinator is not None and not urls:
             raise ConfigurationError("coordinator is an empty list; name at least one URL, or None for no cuts")
         self._control = (
-            Control(driver=self.driver, urls=urls, token=token, settings=settings, chance=self._chance)
+            Control(
+                driver=self.driver,
+                urls=urls,
+                credentials=Credentials(loaded_token(token), tls),
+                settings=settings,
+                chance=self._chance,
+            )
             if urls
             else None
         )
@@ -370,7 +378,6 @@ class Agent:
             self._control,
             self.driver,
             urls=self._urls,
-            token=self._token,
             report_seconds=self.settings.report_seconds,
         )
 

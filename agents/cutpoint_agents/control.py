@@ -22,6 +22,7 @@ from cutpoint.protocol.holdups import HoldUp, LoopHeld
 from cutpoint.protocol.messages import Rejected, ToCoordinator
 from cutpoint.wire import CONTROL_BYTES_MAX, decode_to_agent, encode_control
 from cutpoint_agents.backoff import Backoff
+from cutpoint_agents.credentials import Credentials, asking
 from cutpoint_agents.driver import Driver
 from cutpoint_agents.loop_report import report
 from cutpoint_agents.loop_watch import LoopWatch
@@ -43,14 +44,20 @@ _LONG_SECONDS = 2.0
 
 
 class Control:
-    """Keeps one process in touch with its coordinators. ``token`` is sent with each connection and never logged."""
+    """Keeps one process in touch with its coordinators, which it believes by ``credentials``."""
 
     def __init__(
-        self, *, driver: Driver, urls: Sequence[str], token: str | None, settings: Settings, chance: random.Random
+        self,
+        *,
+        driver: Driver,
+        urls: Sequence[str],
+        credentials: Credentials,
+        settings: Settings,
+        chance: random.Random,
     ) -> None:
         self._driver = driver
         self._rota = Rota([check_url(url) for url in urls])
-        self._token = token
+        self.credentials = credentials
         self._settings = settings
         self._backoff = Backoff(first_seconds=_FIRST_SECONDS, most_seconds=_MOST_SECONDS, chance=chance)
         self._outbox: asyncio.Queue[str] | None = None
@@ -102,7 +109,7 @@ class Control:
         identity, at = self._driver.process.identity, self._at
         if at:
             held = LoopHeld(process=identity.name, life=identity.life, seconds=seconds, what=what)
-            report(at, self._token, None, held)
+            report(at, self.credentials, held)
 
     def _turned_away(self, reason: str, waiting_helps: bool) -> None:
         self._rejection = (reason, waiting_helps)
@@ -112,8 +119,7 @@ class Control:
     async def _keep_connected(self) -> None:
         loop = asyncio.get_running_loop()
         timeout = aiohttp.ClientTimeout(total=None, connect=self._settings.connect_seconds)
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
+        async with aiohttp.ClientSession(timeout=timeout) as session:
             while True:
                 url, began = self._rota.next(), loop.time()
                 try:
@@ -135,13 +141,16 @@ class Control:
     async def _converse(self, session: aiohttp.ClientSession, url: str) -> None:
         """One connection from beginning to end. Raises how it ended."""
         self._rejection = None
+        exchange = self.credentials.begin()
+        unreached = self._rota.unreached
         try:
             connection = await asyncio.wait_for(
                 session.ws_connect(
                     url + AGENTS_PATH,
                     heartbeat=self._settings.heartbeat_seconds,
                     max_msg_size=CONTROL_BYTES_MAX,
-                    headers={UNREACHED: unreached} if (unreached := self._rota.unreached) else None,
+                    headers={**asking(exchange), **({UNREACHED: unreached} if unreached else {})},
+                    ssl=self.credentials.context(url) or True,
                 ),
                 self._settings.connect_seconds,
             )
@@ -154,6 +163,8 @@ class Control:
                 "this agent goes on trying"
             ) from error
         async with connection:
+            if exchange is not None:
+                await self.credentials.prove(exchange, connection, url, self._settings.connect_seconds)
             await self._talk(connection, url)
 
     async def _talk(self, connection: aiohttp.ClientWebSocketResponse, url: str) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import http.client
 import logging
-import ssl
 from urllib.parse import urlsplit
 
 import msgspec
 
 from cutpoint.protocol.holdups import LoopHeld
+from cutpoint_agents.credentials import Credentials
 from cutpoint_agents.settings import LOG_NAME
 
 log = logging.getLogger(LOG_NAME)
@@ -18,21 +18,20 @@ HOLDUPS_PATH = "/v1/agents/holdups"
 _SECONDS = 2.0
 
 
-def report(url: str, token: str | None, context: ssl.SSLContext | None, held: LoopHeld) -> bool:
+def report(url: str, credentials: Credentials, held: LoopHeld) -> bool:
     """Say ``held`` to the coordinator at ``url``; whether it was heard. Blocks, for two seconds or so at most."""
     parts = urlsplit(url)
     secure = parts.scheme in ("https", "wss")
     host = parts.hostname or ""
     connection = (
-        http.client.HTTPSConnection(host, parts.port, timeout=_SECONDS, context=context)
+        http.client.HTTPSConnection(host, parts.port, timeout=_SECONDS, context=credentials.context(url))
         if secure
         else http.client.HTTPConnection(host, parts.port, timeout=_SECONDS)
     )
-    headers = {"Content-Type": "application/json"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
+    body = msgspec.json.encode(held)
+    headers = {"Content-Type": "application/json", **credentials.headers("POST", HOLDUPS_PATH, body)}
     try:
-        connection.request("POST", HOLDUPS_PATH, body=msgspec.json.encode(held), headers=headers)
+        connection.request("POST", HOLDUPS_PATH, body=body, headers=headers)
         return connection.getresponse().status < 300
     except (OSError, http.client.HTTPException) as error:
         log.debug("telling the coordinator of the held loop failed: %s", error)

@@ -17,6 +17,7 @@ import msgspec
 
 from cutpoint.names import ProcessName
 from cutpoint_agents.control import Control
+from cutpoint_agents.credentials import Credentials
 from cutpoint_agents.driver import Driver
 from cutpoint_agents.settings import LOG_NAME
 
@@ -44,9 +45,7 @@ class _Topology(msgspec.Struct):
     hold: str = ""
 
 
-async def wait_started(
-    control: Control, driver: Driver, *, urls: Sequence[str], token: str | None, report_seconds: float
-) -> None:
+async def wait_started(control: Control, driver: Driver, *, urls: Sequence[str], report_seconds: float) -> None:
     """Wait until the process may run. Raises the `CutpointError` that makes waiting useless.
 
     What is new is reported as a warning, what has been said before as information.
@@ -66,7 +65,7 @@ async def wait_started(
             reports += 1
             view = ""
             if control.connected and reports & (reports - 1) == 0:
-                view = await coordinators_view(urls, token, driver.name)
+                view = await coordinators_view(urls, control.credentials, driver.name)
             if driver.running:
                 continue
             what = _waits(control, driver) + view
@@ -94,15 +93,15 @@ def _is_news(control: Control, what: str, said: str, *, whole: bool) -> bool:
     return what != said if whole or not said else not said.startswith(what)
 
 
-async def coordinators_view(urls: Sequence[str], token: str | None, name: ProcessName) -> str:
+async def coordinators_view(urls: Sequence[str], credentials: Credentials, name: ProcessName) -> str:
     """What the leading coordinator says that this process, or the recovery, waits for; empty if none tells."""
     timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
+    async with aiohttp.ClientSession(timeout=timeout) as session:
         for url in urls:
             address = (url.replace("ws", "http", 1) if url.startswith("ws") else url).rstrip("/")
             with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, msgspec.MsgspecError, ValueError):
-                async with session.get(address + TOPOLOGY_PATH) as response:
+                headers, context = credentials.headers("GET", TOPOLOGY_PATH), credentials.context(address)
+                async with session.get(address + TOPOLOGY_PATH, headers=headers, ssl=context or True) as response:
                     if response.status == 200:
                         return _told(msgspec.json.decode(await response.read(), type=_Topology), name)
     return ""

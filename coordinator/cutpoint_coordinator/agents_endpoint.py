@@ -18,7 +18,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import WSMsgType, web
 
-from cutpoint.access.handshake import ANSWERING, CoordinatorSide
+from cutpoint.access.handshake import ASKING as TOKEN_HEADER
+from cutpoint.access.handshake import CoordinatorSide
 from cutpoint.errors import ProtocolViolation
 from cutpoint.protocol.messages import Join, Rejected, ToCoordinator
 from cutpoint.wire import CONTROL_BYTES_MAX, decode_to_coordinator, encode_control
@@ -71,12 +72,14 @@ class AgentsEndpoint:
             heartbeat=self._heartbeat_seconds, max_msg_size=CONTROL_BYTES_MAX, timeout=_LAST_WORDS_SECONDS
         )
         exchange = ASKING.get().exchange
-        if exchange is not None:
-            socket.headers[ANSWERING] = exchange.header
         await socket.prepare(request)
         self._open[socket] = None
         peer = request.remote or "an agent"
         try:
+            if exchange is None and TOKEN_HEADER in request.headers:
+                raise ProtocolViolation(
+                    "this coordinator asks for no token, and cannot prove that it knows the agent's"
+                )
             if exchange is not None and not await self._proved(socket, exchange):
                 refused = self._failed(request, "an agent has not proved that it has the token that it names")
                 raise ProtocolViolation(str(refused))
@@ -98,9 +101,10 @@ class AgentsEndpoint:
         await asyncio.gather(*(_close(socket, GOING_AWAY, "the coordinator ends") for socket in tuple(self._open)))
 
     async def _proved(self, socket: web.WebSocketResponse, exchange: CoordinatorSide) -> bool:
-        """Whether the agent's first message shows that it has its token."""
+        """Prove to the agent that its token is known here; whether its first message shows that it has it."""
         try:
             async with asyncio.timeout(self._join_seconds):
+                await socket.send_str(exchange.header)
                 message = await socket.receive()
         except TimeoutError:
             return False

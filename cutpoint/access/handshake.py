@@ -2,9 +2,9 @@
 
 ::
 
-    agent        -> coordinator   Cutpoint-Token: id, nonce a             with the request for a WebSocket
-    coordinator  -> agent         Cutpoint-Proof: nonce c, signature      with the answer to it
-    agent        -> coordinator   {"proof": ...}                          the first message, before its Join
+    agent        -> coordinator   Cutpoint-Token: id, nonce a      with the request for a WebSocket
+    coordinator  -> agent         nonce c, signature               its first message
+    agent        -> coordinator   {"proof": ...}                   its first message, before its Join
 
     transcript   = "cutpoint agents 1", id, a, c
     signature    = HMAC(server key, transcript)
@@ -23,6 +23,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import time
 
 import msgspec
 
@@ -31,8 +32,11 @@ from cutpoint.access.tokens import Token, Verifier
 ASKING = "Cutpoint-Token"
 """The header in which an agent says which token it has."""
 
-ANSWERING = "Cutpoint-Proof"
-"""The header in which a coordinator proves that it knows it."""
+SIGNED = "Cutpoint-Signed"
+"""The header in which an agent signs a single request: when, in seconds of the epoch, and a proof."""
+
+SIGNED_SECONDS = 120.0
+"""How far the clocks of both may be apart for that; for so long such a request can be repeated."""
 
 _NONCE = re.compile(r"[A-Za-z0-9_-]{22}")
 _ID = re.compile(r"[a-z0-9]{10}")
@@ -61,7 +65,7 @@ class AgentSide:
         return f"{self._token.id}, {self._nonce}"
 
     def proof(self, answer: str) -> Proof | None:
-        """What to say first, given the header `ANSWERING`; None if the coordinator does not know the token."""
+        """What to say first, given the coordinator's first message; None if the coordinator does not know the token."""
         nonce, _, signature = (part.strip() for part in answer.partition(","))
         if not _NONCE.fullmatch(nonce):
             return None
@@ -84,7 +88,7 @@ class CoordinatorSide:
 
     @property
     def header(self) -> str:
-        """What to send as `ANSWERING`."""
+        """What to send first."""
         return f"{self._own_nonce}, {_packed(hmac.digest(self._verifier.server_key, self._transcript, 'sha256'))}"
 
     def proves(self, text: str) -> bool:
@@ -109,6 +113,34 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         """What the header `ASKING` says; None if it says nothing that an agent would."""
         name, _, nonce = (part.strip() for part in header.partition(","))
         return cls(id=name, nonce=nonce) if _ID.fullmatch(name) and _NONCE.fullmatch(nonce) else None
+
+
+def signed_headers(token: Token, method: str, path: str, body: bytes) -> dict[str, str]:
+    """Headers that prove, for this one request and for a while, that the token is known."""
+    nonce, now = _nonce(), f"{time.time():.3f}"
+    transcript = _signed(token.id, nonce, now, method, path, body)
+    key = token.client_key
+    mask = hmac.digest(hashlib.sha256(key).digest(), transcript, "sha256")
+    return {ASKING: f"{token.id}, {nonce}", SIGNED: f"{now}, {_packed(_xor(key, mask))}"}
+
+
+def signs(verifier: Verifier, asked: Asked, header: str, method: str, path: str, body: bytes) -> bool:
+    """Whether the header `SIGNED` shows that whoever sent this request has the token."""
+    now, _, proof = (part.strip() for part in header.partition(","))
+    try:
+        late = abs(time.time() - float(now))
+    except ValueError:
+        return False
+    if not late <= SIGNED_SECONDS:
+        return False
+    mask = hmac.digest(verifier.stored_key, _signed(asked.id, asked.nonce, now, method, path, body), "sha256")
+    given = _unpacked(proof)
+    return len(given) == len(mask) and verifier.recognises(_xor(given, mask))
+
+
+def _signed(name: str, nonce: str, now: str, method: str, path: str, body: bytes) -> bytes:
+    digest = hashlib.sha256(body).hexdigest()
+    return "\n".join(("cutpoint request 1", name, nonce, now, method, path, digest)).encode()
 
 
 def _nonce() -> str:

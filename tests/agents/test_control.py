@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from cutpoint.access import Token
 from cutpoint.errors import ConfigurationError, CutpointError, UsageError
 from cutpoint.protocol.effects import Effect
 from cutpoint.protocol.events import CoordinatorSaid, Event
 from cutpoint.protocol.messages import Join, Leave, PartStored, Rejected
+from cutpoint.wire import encode_control
 from cutpoint_agents import Agent
 from cutpoint_agents.control import check_url
 from tests.agents.ledger import Till, Vault
@@ -231,19 +233,45 @@ async def test_leaving_closes_the_channels_first(tmp_path: Path) -> None:
             assert coordinator.heard_from("one", Leave)
 
 
-async def test_a_token_is_shown_and_its_refusal_is_one_line(tmp_path: Path) -> None:
-    seen: list[str | None] = []
+async def test_a_token_is_not_sent_and_its_refusal_is_one_line(tmp_path: Path) -> None:
+    seen: list[dict[str, str]] = []
+    token = Token.generate()
 
     async def guarded(request: web.Request) -> web.Response:
-        seen.append(request.headers.get("Authorization"))
+        seen.append(dict(request.headers))
         return web.Response(status=401)
 
     app = web.Application()
     app.router.add_get("/v1/agents", guarded)
     async with running(app) as url:
         with pytest.raises(ConfigurationError, match=r"denies this agent \(HTTP 401\); correct Agent\(token=...\)"):
-            await Agent("one", coordinator=url, token="secret", settings=IMPATIENT).__aenter__()
-    assert seen == ["Bearer secret"]
+            await Agent("one", coordinator=url, token=token.reveal(), settings=IMPATIENT).__aenter__()
+    assert seen[0]["Cutpoint-Token"].startswith(token.id)
+    assert token.reveal()[16:59] not in str(seen)
+
+
+@pytest.mark.parametrize("first", ["moo", '{"proof": "AAAA"}', "A" * 22 + ", " + "A" * 43, "", None])
+async def test_who_does_not_prove_to_know_the_token_is_told_nothing(first: str | None) -> None:
+    heard: list[Any] = []
+
+    async def impostor(request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        if first is None:
+            await ws.send_str(encode_control(Rejected(reason="no", waiting_helps=False)))
+        else:
+            await ws.send_str(first)
+        heard.append((await ws.receive()).type)
+        return ws
+
+    app = web.Application()
+    app.router.add_get("/v1/agents", impostor)
+    async with running(app) as url:
+        with pytest.raises(
+            ConfigurationError, match="does not prove that it knows this agent's token; it was told nothing"
+        ):
+            await Agent("one", coordinator=url, token=Token.generate(), settings=IMPATIENT).__aenter__()
+    assert heard == [web.WSMsgType.CLOSE]
 
 
 @pytest.mark.parametrize("url", ["", "a host", "ftp://x", "http://", "http://host:port", 7])

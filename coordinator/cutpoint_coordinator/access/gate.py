@@ -20,8 +20,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from cutpoint.access.handshake import ASKING as TOKEN_HEADER
-from cutpoint.access.handshake import Asked, CoordinatorSide
+from cutpoint.access import handshake
 from cutpoint.wire.checks import one_line
 from cutpoint_coordinator.access.audit import Act, Audit
 from cutpoint_coordinator.access.callers import ANYBODY, ASKING, Asking, Caller, forbidden
@@ -32,6 +31,9 @@ from cutpoint_coordinator.faults import Handler, Refused
 
 TOLD = ("cut", "process", "event", "label", "keep", "name", "scope", "expires_seconds", "dry_run")
 """What of a body the audit log keeps: nothing that could be a secret."""
+
+AGENTS_PATH = "/v1/agents"
+"""Where agents connect, and prove who they are once they have."""
 
 FAILURES_PER_SECOND = 1 / 6
 FAILURES_BURST = 10.0
@@ -112,7 +114,7 @@ class Gate:
         rule = rule_of(request.method, resource.canonical if resource is not None else None)
         if rule.scope is None:
             return await handler(request)
-        asking = self._asking(request, rule)
+        asking = await self._asking(request, rule)
         caller = asking.caller
         ASKING.set(asking)
         self._limit(request, caller, rule)
@@ -125,7 +127,7 @@ class Gate:
 
     # -------------------------------------------------------------------------------------------------- who asks
 
-    def _asking(self, request: web.Request, rule: Rule) -> Asking:
+    async def _asking(self, request: web.Request, rule: Rule) -> Asking:
         if not self._tokens.loaded:
             raise Refused(
                 503, "not_ready", "this coordinator does not know the tokens yet; nothing was done", "try again"
@@ -134,18 +136,30 @@ class Gate:
             self._check_host(request)
             return Asking(caller=ANYBODY)
         given = request.headers.get("Authorization", "")
-        if rule.scope == "agent" and TOKEN_HEADER in request.headers:
-            asked = Asked.read(request.headers[TOKEN_HEADER])
-            found = self._tokens.verifier(asked.id) if asked is not None else None
-            if asked is None or found is None:
-                raise self.failed(request, "the token is unknown, or counts no more")
-            verifier, caller = found
-            return Asking(caller=caller, exchange=CoordinatorSide(asked, verifier))
+        if (rule.scope == "agent" or rule.agents) and handshake.ASKING in request.headers:
+            return await self._agent(request)
         kind, _, token = given.partition(" ")
         holder = self._tokens.holder(token.strip()) if kind.lower() == "bearer" else None
         if holder is None:
             raise self.failed(request, "the token is unknown, or counts no more" if given else "no token was given")
         return Asking(caller=holder)
+
+    async def _agent(self, request: web.Request) -> Asking:
+        """An agent, which does not send its token: it has signed this request, or begins an exchange of proofs."""
+        asked = handshake.Asked.read(request.headers[handshake.ASKING])
+        found = self._tokens.verifier(asked.id) if asked is not None else None
+        if asked is None or found is None:
+            raise self.failed(request, "the token is unknown, or counts no more")
+        verifier, caller = found
+        signature = request.headers.get(handshake.SIGNED)
+        if signature is None:
+            if request.path != AGENTS_PATH:
+                raise self.failed(request, "the request is not signed")
+            return Asking(caller=caller, exchange=handshake.CoordinatorSide(asked, verifier))
+        body = await request.read()
+        if not handshake.signs(verifier, asked, signature, request.method, request.path_qs, body):
+            raise self.failed(request, "the request's signature is wrong, or the clocks are too far apart")
+        return Asking(caller=caller)
 
     def failed(self, request: web.Request, why: str) -> Refused:
         """The answer to somebody who has no right token; noted, and limited."""
