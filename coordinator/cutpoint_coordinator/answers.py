@@ -377,9 +377,13 @@ class TopologyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[NoticeAnswer, ...] = ()
 
 
-class HealthAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether this coordinator leads, and who does."""
+HealthState = Literal["leading", "loading", "waiting to lead"]
 
-    state: Literal["leading", "loading", "waiting to lead"]
+
+class HealthAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether this coordinator leads, and who does. ``version``: this coordinator's."""
+
+    state: HealthState
     coordinator: str
     leader: str = ""
+    version: str = ""

@@ -204,10 +204,9 @@ class Driver:
     def loop_held(self, held: LoopHeld) -> bool:
         """A process's event loop is held, its thread says. False if it is not connected, or no cut is open."""
         connection, cut = self._lives.get((held.process, held.life)), self.core.ledger.computation.open_cut
-        if connection is None or not cut:
-            return False
-        self.said(connection, HeldUp(cut=cut, by=held.what.text, what=(held.what,)))
-        return True
+        if connection is not None and cut:
+            self.said(connection, HeldUp(cut=cut, by=held.what.text, what=(held.what,)))
+        return connection is not None and bool(cut)
 
     def lost(self, connection: int) -> None:
         """An agent's connection is gone."""
@@ -305,10 +304,8 @@ class Driver:
         while not self.ended.done():
             effect = await self._writes.get()
             entry = None if effect.story is None else self.history.entry(effect.story)
-            puts, deletes = ((), ()) if entry is None else (entry.puts, entry.deletes)
-            transaction = Transaction(
-                request=effect.request, puts=(*effect.puts, *puts), deletes=(*effect.deletes, *deletes)
-            )
+            puts, deletes = (effect.puts, effect.deletes) if entry is None else entry.beside(effect)
+            transaction = Transaction(request=effect.request, puts=puts, deletes=deletes)
             began = self._loop.time()
             give_up_at = self._loop.time() + self._settings.registry_patience_seconds
             while True:

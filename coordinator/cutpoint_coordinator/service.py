@@ -15,6 +15,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -26,7 +27,7 @@ from cutpoint.store.caching import uncached
 from cutpoint_coordinator.access.audit import Audit
 from cutpoint_coordinator.access.control import Access
 from cutpoint_coordinator.agents_endpoint import AgentsEndpoint, Elsewhere
-from cutpoint_coordinator.answers import HealthAnswer
+from cutpoint_coordinator.answers import HealthAnswer, HealthState
 from cutpoint_coordinator.driver import Driver, UnreadableLedger
 from cutpoint_coordinator.following import Following
 from cutpoint_coordinator.http.application import Api
@@ -158,11 +159,13 @@ class Service:
 
     def health(self) -> HealthAnswer:
         """Whether this coordinator leads, and who does."""
+        state: HealthState = "waiting to lead"
+        leader = self.leader_address
         if not isinstance(self.leading(), str):
-            return HealthAnswer(state="leading", coordinator=self.candidate, leader=self.url)
-        if self._following.leader is not None and not self.leader_address:
-            return HealthAnswer(state="loading", coordinator=self.candidate)
-        return HealthAnswer(state="waiting to lead", coordinator=self.candidate, leader=self.leader_address)
+            state, leader = "leading", self.url
+        elif self._following.leader is not None and not leader:
+            state = "loading"
+        return HealthAnswer(state=state, coordinator=self.candidate, leader=leader, version=version("cutpoint"))
 
     async def wait_leading(self) -> Driver:
         """Wait until this coordinator leads."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from cutpoint_coordinator.commands.collect_points import collect
 from cutpoint_coordinator.commands.compare_points import diff
+from cutpoint_coordinator.commands.examine_everything import doctor
 from cutpoint_coordinator.commands.export_point import export
 from cutpoint_coordinator.commands.history_of_cuts import history
 from cutpoint_coordinator.commands.import_point import import_
@@ -30,6 +31,7 @@ __all__ = [
     "coordinator",
     "cut",
     "diff",
+    "doctor",
     "export",
     "history",
     "import_",

@@ -15,6 +15,7 @@ import msgspec
 
 from cutpoint.errors import RegistryError
 from cutpoint.names import CutNumber
+from cutpoint.protocol.coordinator_effects import WriteLedger
 from cutpoint.protocol.cut_story import CutStory
 from cutpoint.registry import Registry
 from cutpoint_coordinator.history.records import (
@@ -43,6 +44,10 @@ class Entry:
     hour: HourRecord
     puts: tuple[tuple[str, bytes], ...]
     deletes: tuple[str, ...]
+
+    def beside(self, write: WriteLedger) -> tuple[tuple[tuple[str, bytes], ...], tuple[str, ...]]:
+        """All that the transaction puts and deletes which ends the cut."""
+        return (*write.puts, *self.puts), (*write.deletes, *self.deletes)
 
 
 class History:

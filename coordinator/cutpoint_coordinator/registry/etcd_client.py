@@ -265,6 +265,10 @@ class EtcdClient:
                 over.set()
                 answers.cancel()
 
+    def maintenance(self, ask: Callable[[Any, dict[str, Any]], Any]) -> Any:
+        """What ``ask(stub, options)`` says: a call to etcd's maintenance service at the present endpoint."""
+        return self._call(lambda client: ask(client.maintenancestub, self._how(client)))
+
     def close(self) -> None:
         """Close all connections; calls under way end with `Unanswered`."""
         with self._lock:

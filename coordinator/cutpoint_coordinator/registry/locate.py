@@ -58,7 +58,7 @@ async def open_registry(
 async def _open_etcd(url: str, prefix: str, patience_seconds: float) -> Registry:
     endpoints, settings = parse_etcd_url(url)
     compacting = settings.pop("compact", "alone")
-    credentials = _credentials(settings)
+    credentials = credentials_of(settings)
     from cutpoint_coordinator.registry.etcd import EtcdRegistry
     from cutpoint_coordinator.registry.etcd_history import Upkeep
 
@@ -110,7 +110,7 @@ def _endpoint(text: str, shown: str) -> tuple[str, int]:
     return found["host"].strip("[]"), port
 
 
-def _credentials(settings: dict[str, str]) -> Credentials:
+def credentials_of(settings: dict[str, str]) -> Credentials:
     if ("cert" in settings) != ("key" in settings) or ("cert" in settings and "ca" not in settings):
         raise ConfigurationError(
             "TLS to etcd takes ca, or ca, cert and key together; nothing was started; add the rest."

@@ -1,0 +1,129 @@
+"""A coordinator as it answers: whether it leads, its version and clock, what it says of agents and upkeep."""
+
+from __future__ import annotations
+
+import time
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+
+import aiohttp
+import msgspec
+
+from cutpoint.errors import CutpointError
+from cutpoint_coordinator.answers import HealthAnswer, HistoryAnswer, TopologyAnswer
+from cutpoint_coordinator.client import CoordinatorClient
+from cutpoint_coordinator.doctor.finding import Finding, bad, ok, warn
+
+SKEW_SECONDS = 2.0
+"""From how much on clocks differ: HTTP tells whole seconds."""
+
+SKEW_SECONDS_BAD = 60.0
+
+_SECONDS = 5.0
+
+
+async def examine_coordinator(url: str) -> tuple[list[Finding], TopologyAnswer | None]:
+    """Look at the coordinator at ``url``. Its topology, if it has told that."""
+    try:
+        health, date = await _health(url)
+    except (aiohttp.ClientError, OSError, TimeoutError, msgspec.MsgspecError, ValueError) as error:
+        what = " ".join(str(error).split()) or type(error).__name__
+        nobody = "no cut is taken and nobody recovers while no coordinator leads; services run on"
+        return [
+            bad("coordinator", f"nobody answers at {url} ({what})", nobody, "start it, or correct --coordinator")
+        ], None
+    findings = [_leading(health), _version(health), skew("clock of the coordinator", date - time.time())]
+    if not health.leader:
+        return findings, None
+    try:
+        async with CoordinatorClient(url) as client:
+            topology, history = await client.topology(), await client.history(limit=1)
+    except CutpointError as error:
+        findings.append(
+            bad("leader", str(error), "what only the leader knows could not be looked at", "ask the leader")
+        )
+        return findings, None
+    return [*findings, *_agents(topology), *_points(topology, history), *_upkeep(topology)], topology
+
+
+async def _health(url: str) -> tuple[HealthAnswer, float]:
+    timeout = aiohttp.ClientTimeout(total=_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{url.rstrip('/')}/healthz") as response:
+        body = await response.read()
+        date = parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
+    return msgspec.json.decode(body, type=HealthAnswer), date
+
+
+def skew(subject: str, seconds: float) -> Finding:
+    """A clock that is ``seconds`` ahead of this machine's."""
+    if abs(seconds) < SKEW_SECONDS:
+        return ok(subject, f"differs from this machine's by less than {SKEW_SECONDS:g} s")
+    found = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} this machine's"
+    means = (
+        "nothing depends on it but what people read: times in the history, ages of recovery points, retention by hours"
+    )
+    judge = bad if abs(seconds) >= SKEW_SECONDS_BAD else warn
+    return judge(subject, found, means, "set both clocks by NTP")
+
+
+def _leading(health: HealthAnswer) -> Finding:
+    if health.state == "leading" or health.leader:
+        return ok("coordinator", f"{health.coordinator} is {health.state}; {health.leader} leads")
+    means = "the leader has gone, or the registry does not answer: no cut is taken meanwhile; services run on"
+    return bad("coordinator", f"{health.coordinator} is {health.state}; nobody leads", means, "look at the registry")
+
+
+def _version(health: HealthAnswer) -> Finding:
+    ours = version("cutpoint")
+    theirs = health.version or "an older one"
+    if ours == theirs:
+        return ok("version", f"the coordinator and this command are both {ours}")
+    means = "answers may lack what this command asks for; nothing is lost"
+    return warn(
+        "version", f"the coordinator is {theirs}, this command {ours}", means, "install the same version at both ends"
+    )
+
+
+def _agents(topology: TopologyAnswer) -> list[Finding]:
+    gone = [member.process for member in topology.members if member.state == "member" and not member.connected]
+    idle = [f"{m.process} ({m.waits_for})" for m in topology.members if m.connected and not m.running and m.waits_for]
+    findings = []
+    if gone:
+        means = "their state belongs to every cut, so none is opened until they are back"
+        remedy = "start them again, or `cutpoint release NAME` for each that will not come back"
+        findings.append(bad("agents", f"not connected: {', '.join(gone[:10])}", means, remedy))
+    if idle:
+        means = "they are connected and do not run"
+        findings.append(warn("agents", f"waiting: {'; '.join(idle[:10])}", means, "see `cutpoint topology`"))
+    if topology.hold:
+        findings.append(bad("recovery", topology.hold, "everybody waits", "do what it says"))
+    if not findings:
+        findings.append(ok("agents", f"{len(topology.members)} processes, all connected"))
+    return findings
+
+
+def _points(topology: TopologyAnswer, history: HistoryAnswer) -> list[Finding]:
+    told, budget = history.figures, history.figures.budget
+    if not topology.last_cut:
+        means = "a recovery would begin anew"
+        return [warn("recovery points", "no cut was ever taken", means, "`cutpoint cut`, or --interval")]
+    if budget.left <= 0:
+        means = f"more cuts failed than an objective of {budget.objective:.2%} allows; causes: {told.causes}"
+        found = f"{told.published} of {told.published + told.failed} cuts were published"
+        return [warn("error budget", found, means, "`cutpoint history` names who held the cuts up")]
+    return [ok("error budget", f"{budget.left:.0%} left; {told.published} published, {told.failed} failed")]
+
+
+def _upkeep(topology: TopologyAnswer) -> list[Finding]:
+    findings = []
+    collection, replica = topology.collection, topology.replica
+    if collection is not None and collection.last is not None and collection.last.failed:
+        means = "what nobody needs any more stays in the store; nothing is lost"
+        findings.append(warn("collection", collection.last.failed, means, "correct what it names; it is tried again"))
+    if replica is not None and (replica.failure or replica.complaints):
+        found = replica.failure or "; ".join(replica.complaints)
+        means = f"{replica.lag_points} recovery points would be lost with the store"
+        findings.append(bad("replica", found, means, "correct what it names; it is tried again"))
+    elif replica is not None:
+        findings.append(ok("replica", f"{replica.lag_points} recovery points behind"))
+    return findings
