@@ -163,14 +163,16 @@ class Connection:
 
     async def _write(self) -> None:
         transmit, send = self._board.process.transmit, self.transport.send
-        number, batch_bytes = self.number, self._board.settings.batch_bytes
+        number, batch_bytes, sent = self.number, self._board.settings.batch_bytes, self._board.sent
         loop = asyncio.get_running_loop()
         try:
             while True:
                 endpoint = self.endpoint
                 frames = transmit(number, batch_bytes if endpoint is None else endpoint.batch_bytes)
                 if frames:
-                    await send(encode_frames(frames))
+                    encoded = encode_frames(frames)
+                    sent.add(frames, len(encoded))
+                    await send(encoded)
                     continue
                 if self._closing is not None:
                     await self.transport.close(*self._closing)

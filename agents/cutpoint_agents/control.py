@@ -172,6 +172,7 @@ class Control:
         writer = asyncio.get_running_loop().create_task(_send_all(connection, self._outbox))
         try:
             self.waiting_for = f"the coordinator at {url} to admit this process"
+            self._driver.reporting.every(0.0)  # whoever answers now asks for it, if it wants it
             self._driver.step(CoordinatorConnected())
             await self._listen(connection, url)
         finally:

@@ -31,6 +31,7 @@ from cutpoint_agents.endpoint import SERVICE_RESTART
 from cutpoint_agents.hold_ups import HoldUps
 from cutpoint_agents.leaving import Leaving
 from cutpoint_agents.parts import Parts
+from cutpoint_agents.reporting import Reporting
 from cutpoint_agents.settings import LOG_NAME, MISFIT, RESTART_ME, Rollback, Settings
 from cutpoint_agents.switchboard import Switchboard
 from cutpoint_agents.turns import Turns
@@ -93,6 +94,7 @@ class Driver:
         self._complaints = Complaints(name)
         self.exit: Callable[[int], None] = os._exit
         self.tell: Callable[[ToCoordinator], bool] = lambda _: False
+        self.reporting = Reporting(self.switchboard.sent, lambda message: self.tell(message))
         self.turned_away: Callable[[str, bool], None] = lambda reason, _: log.error("turned away: %s", reason)
         self.running = False
         self.faults = 0
@@ -160,6 +162,7 @@ class Driver:
         """Capture the state now. A message that waits for its peer's Hello has no number yet: then there is no cut."""
         self._recorded = effect
         self.hold_ups.recorded(effect.cut)
+        self.reporting.recorded(effect.cut)
         if channel := self.switchboard.unnumbered():
             reason = f"messages on {channel} wait for the Hello of its other end; the next cut will do"
             self.step(was.PersistFailed(cut=effect.cut, reason=reason))
@@ -169,6 +172,7 @@ class Driver:
     def _keep_capture(self, effect: ask.KeepCapture) -> None:
         self.parts.keep(effect.cut)
         self.leaving.published(effect.cut)
+        self.reporting.published(effect.cut)
 
     def _report_hold_up(self, effect: ask.ReportHoldUp) -> None:
         self.tell(self.hold_ups.report(effect))
@@ -181,6 +185,7 @@ class Driver:
 
     def _admitted(self, effect: ask.Admitted) -> None:
         self.parts.use_store(effect.store, effect.computation)
+        self.reporting.every(effect.report_seconds)
         if not self.running:
             computation = effect.computation or "no computation"
             log.info("%s runs as a member of %s, incarnation %d", self.name, computation, effect.incarnation)
@@ -260,6 +265,7 @@ class Driver:
             log.critical("%s cannot be restored: %s", self.name, error)
             self._leave_the_process(MISFIT)
             return
+        self.reporting.restored()
         log.warning("%s runs again, from cut %d, as incarnation %d", self.name, effect.cut, effect.incarnation)
         self._begin_to_run()
 
@@ -283,6 +289,7 @@ class Driver:
     async def stop(self, reason: str) -> None:
         """End everything without a last word: peers see lost connections, as after a crash. May be called again."""
         self.running, self._stopped = False, True
+        self.reporting.every(0.0)
         self._run_watchers = _release(self._run_watchers)
         ending = self.activity.cancel(self.turns.tasks())
         await self.switchboard.stop(reason)

@@ -21,6 +21,7 @@ from cutpoint_agents.background import Background
 from cutpoint_agents.connection import NORMAL, PROTOCOL_ERROR, Connection, without_agent
 from cutpoint_agents.dialling import Redialler
 from cutpoint_agents.endpoint import Endpoint, SessionBroken
+from cutpoint_agents.reporting import Sent
 from cutpoint_agents.settings import LOG_NAME, Settings
 from cutpoint_agents.transport import Dial, Transport
 from cutpoint_agents.turns import AnyTask, Turns
@@ -58,6 +59,7 @@ class Switchboard:
         self.settings = settings
         self.running = False
         self.stopped = False
+        self.sent = Sent()
         self.dial_to: Callable[[str], Dial] | None = None
         self._redialler = Redialler(
             settings=settings,

@@ -176,11 +176,15 @@ class SendToCoordinator(Effect):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Admitted(Effect):
-    """The process is a member and may run. ``store`` is where its parts go."""
+    """The process is a member and may run. ``store`` is where its parts go.
+
+    ``report_seconds``: how often the coordinator wants to hear of its traffic; 0: never.
+    """
 
     incarnation: Incarnation
     computation: str
     store: str
+    report_seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

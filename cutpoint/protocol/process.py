@@ -292,7 +292,12 @@ class Process:
             me.cut, me.base, me.computation = admit.cut, admit.base, admit.computation
         elif not me.running or admit.incarnation != me.incarnation:
             return []
-        admitted = ask.Admitted(incarnation=me.incarnation, computation=admit.computation, store=admit.store)
+        admitted = ask.Admitted(
+            incarnation=me.incarnation,
+            computation=admit.computation,
+            store=admit.store,
+            report_seconds=admit.report_seconds,
+        )
         return [admitted, ask.SendToCoordinator(message=Leave())] if self._left else [admitted]
 
     def _prepared(self, prepare: Prepare) -> list[Effect]:
