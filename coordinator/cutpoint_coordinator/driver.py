@@ -104,8 +104,7 @@ class Driver:
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._timers: dict[asyncio.TimerHandle, None] = {}
         self._wake: asyncio.TimerHandle | None = None
-        self._cut_open = False
-        self.occupied = False
+        self._cut_open = self.occupied = False
         self.quiet = asyncio.Event()
         self.quiet.set()
         self.on_cut_end: list[Callable[[], None]] = []

@@ -100,10 +100,10 @@ def agents(cleanup: contextlib.AsyncExitStack) -> Agents:
 
 
 @pytest.fixture
-async def ask(cleanup: contextlib.AsyncExitStack) -> Callable[[str], Awaitable[CoordinatorClient]]:
+async def ask(cleanup: contextlib.AsyncExitStack) -> Callable[..., Awaitable[CoordinatorClient]]:
     """A client of the coordinator at this address."""
 
-    async def connect(url: str) -> CoordinatorClient:
-        return await cleanup.enter_async_context(CoordinatorClient(url))
+    async def connect(url: str, **settings: Any) -> CoordinatorClient:
+        return await cleanup.enter_async_context(CoordinatorClient(url, **settings))
 
     return connect

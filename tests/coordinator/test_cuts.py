@@ -17,7 +17,7 @@ from cutpoint_coordinator.client import CoordinatorClient
 from tests.coordinator.conftest import Agents, Serve
 from tests.coordinator.scripted import Scripted
 
-Ask = Callable[[str], Awaitable[CoordinatorClient]]
+Ask = Callable[..., Awaitable[CoordinatorClient]]
 
 
 async def test_a_cut_is_published_with_what_was_in_flight(serve: Serve, agents: Agents, ask: Ask, store: Path) -> None:

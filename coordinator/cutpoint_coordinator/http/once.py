@@ -94,14 +94,15 @@ class Once:
             return _again(kept)
         if kept is None:
             await self._keep(driver, key, Kept(fingerprint=key.fingerprint, at=time.time(), least=_least(driver)))
-        else:
-            BEGUN.set(kept)
+        before = BEGUN.set(kept)
         try:
             response = await route.handler(request)
         except Refused as refused:
             if refused.status < 500:
                 await self._forget(driver, key)
             raise
+        finally:
+            BEGUN.reset(before)  # a connection's requests share a task
         if isinstance(response, web.Response) and response.status != 202:
             await self._keep(driver, key, self._ended(route, self._known[key.name], response))
         return response

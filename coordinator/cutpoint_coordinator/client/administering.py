@@ -1,0 +1,98 @@
+"""What an administrator asks: the policy, monitors, tokens, the audit log, and how cuts went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from cutpoint_coordinator.access.answers import (
+    GRACE_SECONDS,
+    AuditAnswer,
+    NewTokenAnswer,
+    TokenAnswer,
+    TokensAnswer,
+)
+from cutpoint_coordinator.access.scopes import Scope
+from cutpoint_coordinator.answers import HistoryAnswer
+from cutpoint_coordinator.client.asking import Asking
+from cutpoint_coordinator.monitoring.answers import MonitorAnswer, MonitorsAnswer
+from cutpoint_coordinator.policy_answers import PolicyAnswer
+
+if TYPE_CHECKING:
+    from cutpoint.monitors.deployed import Deployed
+
+_LOADING_SECONDS = 90.0
+"""How long a coordinator may take to try whether a monitor can be loaded."""
+
+_OF_MONITORS = ("code", "python", "description", "period_seconds", "seconds", "memory_bytes", "pins", "by")
+
+
+class Administering(Asking):
+    """The part of a client that keeps a coordinator in order."""
+
+    async def history(self, *, limit: int = 50, before: int = 0) -> HistoryAnswer:
+        """How cuts went: figures, hours, and the newest cuts (below number ``before``, if it is not 0)."""
+        return await self._ask("GET", f"/v1/history?limit={limit}&before={before}", HistoryAnswer)
+
+    async def monitors(self) -> MonitorsAnswer:
+        """The monitors, and what they have found."""
+        return await self._ask("GET", "/v1/monitors", MonitorsAnswer)
+
+    async def monitor(self, name: str) -> MonitorAnswer:
+        """One monitor, and what it has found."""
+        return await self._ask("GET", f"/v1/monitors/{name}", MonitorAnswer)
+
+    async def put_monitor(self, deployed: Deployed) -> MonitorAnswer:
+        """Bring a monitor, or replace the one of its name; its code was written by `deploy` of this Python."""
+        body = {name: getattr(deployed, name) for name in _OF_MONITORS}
+        path = f"/v1/monitors/{deployed.name}"
+        return await self._ask("PUT", path, MonitorAnswer, body, answer_seconds=_LOADING_SECONDS)
+
+    async def remove_monitor(self, name: str) -> MonitorAnswer:
+        """Take a monitor away, with what it has found."""
+        return await self._ask("DELETE", f"/v1/monitors/{name}", MonitorAnswer)
+
+    async def policy(self) -> PolicyAnswer:
+        """The policy in force."""
+        return await self._ask("GET", "/v1/policy", PolicyAnswer)
+
+    async def declare_policy(
+        self,
+        toml: str,
+        *,
+        version: int | None = None,
+        dry_run: bool = False,
+        by: str = "",
+        source: str = "",
+    ) -> PolicyAnswer:
+        """Declare the policy in a TOML text called ``source``, or only say what it would change.
+
+        ``version``: only if this one is in force; raises `Declined` (``policy_changed``) if another one is.
+        """
+        body = {"toml": toml, "version": version, "dry_run": dry_run, "by": by, "source": source}
+        return await self._ask("PUT", "/v1/policy", PolicyAnswer, body)
+
+    async def tokens(self) -> TokensAnswer:
+        """All tokens, without their secrets."""
+        return await self._ask("GET", "/v1/tokens", TokensAnswer)
+
+    async def create_token(self, name: str, scope: Scope, *, expires_seconds: float | None = None) -> NewTokenAnswer:
+        """Make a token; its secret is told this once."""
+        body = {"name": name, "scope": scope, "expires_seconds": expires_seconds}
+        return await self._ask("POST", "/v1/tokens", NewTokenAnswer, body)
+
+    async def rotate_token(
+        self, name: str, *, grace_seconds: float = GRACE_SECONDS, expires_seconds: float | None = None
+    ) -> NewTokenAnswer:
+        """Give a token a new secret; the old one counts for ``grace_seconds`` beside it."""
+        body = {"grace_seconds": grace_seconds, "expires_seconds": expires_seconds}
+        return await self._ask("POST", f"/v1/tokens/{quote(name, safe='')}/rotate", NewTokenAnswer, body)
+
+    async def revoke_token(self, name: str) -> TokenAnswer:
+        """Let a token count no more."""
+        return await self._ask("DELETE", f"/v1/tokens/{quote(name, safe='')}", TokenAnswer)
+
+    async def audit(self, *, before: int | None = None, limit: int = 100) -> AuditAnswer:
+        """Who did what, the newest first; ``before`` of the answer asks for the next page."""
+        query = f"?limit={limit}" if before is None else f"?limit={limit}&before={before}"
+        return await self._ask("GET", f"/v1/audit{query}", AuditAnswer)
