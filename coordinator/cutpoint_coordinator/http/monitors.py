@@ -76,6 +76,7 @@ class Monitors:
                 body=MonitorBody,
                 answers={200: MonitorAnswer},
                 faults=("bad_name", "bad_monitor", "monitor_unfit", "too_many_monitors"),
+                once="kept",
             ),
             Route(
                 method="DELETE",
@@ -85,6 +86,7 @@ class Monitors:
                 about="take a monitor away, with what it has found; what it has pinned stays",
                 answers={200: MonitorAnswer},
                 faults=("bad_name", "unknown_monitor"),
+                once="kept",
             ),
         )
 

@@ -46,6 +46,7 @@ class Policies:
                 body=PolicyBody,
                 answers={200: PolicyAnswer},
                 faults=("bad_policy", "policy_changed", "bad_request"),
+                once="kept",
                 headers=("If-Match",),
             ),
         )
