@@ -41,7 +41,7 @@ class Notices:
         self._total += 1
         notice = NoticeAnswer(number=self._total, at=self._clock(), kind=kind, text=text, fields=dict(fields or {}))
         self._ring.append(notice)
-        log.log(level, "%s", text)
+        log.log(level, "%s", text, extra={"event": kind, "fields": notice.fields})
         for tell in tuple(self._subscribers.values()):
             try:
                 tell(notice)

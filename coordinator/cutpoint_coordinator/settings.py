@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cutpoint.access import Token
 from cutpoint.errors import ConfigurationError
@@ -91,6 +91,7 @@ class Settings:
     collect_seconds: float = 60.0
     collect_per_second: float = 100.0
     replica_lag_seconds: float = 300.0
+    log_format: Literal["text", "json"] = "text"
     objective: float = 0.99
     objective_seconds: float = 604_800.0
     stale_seconds: float = 3_600.0

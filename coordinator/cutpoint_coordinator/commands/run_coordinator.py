@@ -12,6 +12,7 @@ import click
 
 from cutpoint.errors import ConfigurationError
 from cutpoint_coordinator.commands.options import SECONDS
+from cutpoint_coordinator.logs import Format, formatter
 from cutpoint_coordinator.settings import DEFAULT_LISTEN, DEFAULT_REGISTRY, DEFAULT_STORE, Address, Settings
 
 if TYPE_CHECKING:
@@ -129,6 +130,13 @@ _ON_THE_LINE = click.core.ParameterSource.COMMANDLINE
     help="Over which time that counts.",
 )
 @click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines for people, or one JSON object a line.",
+)
+@click.option(
     "--manual-recovery", is_flag=True, help="Do not recover when a process has lost its memory; wait to be told."
 )
 @click.pass_context
@@ -149,6 +157,7 @@ def coordinator(
     lease_seconds: float,
     objective: float,
     objective_seconds: float,
+    log_format: Format,
     manual_recovery: bool,
 ) -> None:
     """Run the coordinator. Without flags, its registry and store are in ./cutpoint-data."""
@@ -169,6 +178,7 @@ def coordinator(
         lease_seconds=lease_seconds,
         objective=objective,
         objective_seconds=objective_seconds,
+        log_format=log_format,
         manual_recovery=manual_recovery,
     )
     asyncio.run(serve(settings))
@@ -203,9 +213,9 @@ async def serve(settings: Settings) -> None:
     from cutpoint_coordinator.service import Service
 
     service = await Service.open(settings)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(settings.log_format))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     stopping = asyncio.Event()
     running = asyncio.create_task(service.run(lambda: _say_ready(service)), name="cutpoint coordinator")
     told = asyncio.create_task(stopping.wait(), name="cutpoint stop")
