@@ -32,6 +32,7 @@ from cutpoint_coordinator.opening import open_all
 from cutpoint_coordinator.service import Service
 from cutpoint_coordinator.settings import DEFAULT_PORT, Address, Settings
 from cutpoint_simulations.cluster import upkeep
+from cutpoint_simulations.cluster.evaluator import ThreadEvaluator
 from cutpoint_simulations.cluster.invariants import Check, declare_check
 from cutpoint_simulations.cluster.looking import Look
 from cutpoint_simulations.cluster.registry import SharedRegistry
@@ -211,7 +212,8 @@ class Cluster:
         async def registry_at() -> Registry:
             return self.registry.client(host, patience_seconds=told.registry_call_seconds)
 
-        service = Service(told, await open_all(told, registry_at))
+        evaluator = functools.partial(ThreadEvaluator, store=told.store)
+        service = Service(told, await open_all(told, registry_at), evaluator)
         running = asyncio.create_task(service.run())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
         try:
