@@ -78,9 +78,7 @@ def add(
     if as_json:
         print_json(added)
     else:
-        print_line(
-            f"monitor {name} looks at every cut from now on" if not period_seconds else f"monitor {name} was added"
-        )
+        print_line(f"monitor {name} was added; it looks at {_every(added)}")
 
 
 @monitors.command("list")
