@@ -29,8 +29,9 @@ from cutpoint.protocol.policy import Policy
 from cutpoint.registry import Conflict, Leadership, Registry, Transaction
 from cutpoint.store import Backend, KeyRing
 from cutpoint_coordinator.checking import check_parts
+from cutpoint_coordinator.hearing import Hearing
 from cutpoint_coordinator.history import History
-from cutpoint_coordinator.links import Link
+from cutpoint_coordinator.links import Link, Links
 from cutpoint_coordinator.notices import Notices, now_utc
 from cutpoint_coordinator.publishing import find_point, find_points, write_manifest
 from cutpoint_coordinator.records import Records
@@ -93,12 +94,12 @@ class Driver:
         self._keys = keys
         self._settings = settings
         self._notices = notices
-        self._links: dict[int, Link] = {}
-        self._connections = 0
-        self._lives: dict[tuple[ProcessName, Life], int] = {}
+        self._links = Links()
         self.history = History(coordinator=leadership.candidate)
         self._requests = Requests(author=leadership.candidate)
         self._events: deque[was.Event] = deque()
+        self._hearing = Hearing(self.step)
+        self._checking = asyncio.Lock()
         self._stepping = False
         self._writes: asyncio.Queue[ask.WriteLedger] = asyncio.Queue()
         self._tasks: dict[asyncio.Task[None], None] = {}
@@ -113,8 +114,8 @@ class Driver:
 
     def _table(self) -> dict[type[ask.Effect], Callable[[Any], None]]:
         return {
-            ask.Say: self._say,
-            ask.Disconnect: self._disconnect,
+            ask.Say: lambda effect: self._links.say(effect.connection, effect.message),
+            ask.Disconnect: lambda effect: self._links.end(effect.connection, effect.reason),
             ask.WriteLedger: self._writes.put_nowait,
             ask.CheckParts: lambda effect: self._spawn(self._check_parts(effect)),
             ask.WriteManifest: lambda effect: self._spawn(self._write_manifest(effect)),
@@ -163,7 +164,12 @@ class Driver:
         return found.last, found.points
 
     def step(self, event: was.Event) -> None:
-        """Give ``event`` to the core and start what it asks for. Dropped once the driver has ended."""
+        """Give ``event`` to the core and start what it asks for. Dropped once the driver has ended.
+
+        What agents have said before it comes before it.
+        """
+        if (heard := self._hearing.take()) is not None:
+            self._events.append(heard)
         self._events.append(event)
         if self._stepping:
             return
@@ -189,28 +195,24 @@ class Driver:
 
     def connect(self, join: Join) -> tuple[int, Link]:
         """An agent has connected and said ``join``."""
-        self._connections += 1
-        link = self._links[self._connections] = Link()
-        connection = self._connections
-        self._lives[join.process, join.life] = connection
+        connection, link = self._links.open(join.process, join.life)
         self.step(was.AgentConnected(now=self._now(), connection=connection, join=join))
         return connection, link
 
     def said(self, connection: int, message: ToCoordinator) -> None:
-        """An agent has said something."""
-        self.step(was.AgentSaid(now=self._now(), connection=connection, message=message))
+        """An agent has said something. What agents say in one turn of the event loop reaches the core as one event."""
+        self._hearing.said(connection, message)
 
     def loop_held(self, held: LoopHeld) -> bool:
         """A process's event loop is held, its thread says. False if it is not connected, or no cut is open."""
-        connection, cut = self._lives.get((held.process, held.life)), self.core.ledger.computation.open_cut
+        connection, cut = self._links.of(held.process, held.life), self.core.ledger.computation.open_cut
         if connection is not None and cut:
             self.said(connection, HeldUp(cut=cut, by=held.what.text, what=(held.what,)))
         return connection is not None and bool(cut)
 
     def lost(self, connection: int) -> None:
         """An agent's connection is gone."""
-        if self._links.pop(connection, None) is not None:
-            self._lives = {life: other for life, other in self._lives.items() if other != connection}
+        if self._links.close(connection):
             self.step(was.AgentLost(now=self._now(), connection=connection))
 
     def request_cut(self, key: str = "") -> Request:
@@ -254,8 +256,7 @@ class Driver:
         self._timers.clear()
         if self._wake is not None:
             self._wake.cancel()
-        for link in self._links.values():
-            link.end(f"this coordinator stopped leading ({reason}); connect again")
+        self._links.end_all(f"this coordinator stopped leading ({reason}); connect again")
         for task in self._tasks:
             task.cancel()
         self._requests.fail_all(f"this coordinator stopped leading ({reason})")
@@ -269,16 +270,6 @@ class Driver:
             await asyncio.wait(tasks)
 
     # -------------------------------------------------------------------------------------------- effects, at once
-
-    def _say(self, effect: ask.Say) -> None:
-        link = self._links.get(effect.connection)
-        if link is not None:
-            link.say(effect.message)
-
-    def _disconnect(self, effect: ask.Disconnect) -> None:
-        link = self._links.get(effect.connection)
-        if link is not None:
-            link.end(effect.reason)
 
     def _notice(self, effect: ask.Notice) -> None:
         level = logging.WARNING if effect.kind in _LOUD else logging.INFO
@@ -341,7 +332,8 @@ class Driver:
 
     async def _check_parts(self, effect: ask.CheckParts) -> None:
         computation = self._settings.computation
-        complaints = await asyncio.to_thread(check_parts, self._backend, computation, effect.parts, self._keys)
+        async with self._checking:
+            complaints = await asyncio.to_thread(check_parts, self._backend, computation, effect.parts, self._keys)
         self.step(was.PartsChecked(now=self._now(), cut=effect.cut, complaints=complaints))
 
     async def _write_manifest(self, effect: ask.WriteManifest) -> None:

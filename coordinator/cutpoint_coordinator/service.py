@@ -48,6 +48,9 @@ RETRY_SECONDS = 1.0
 HOLD_SECONDS = 3.0
 """How long an agent is kept waiting that comes while nobody can be named whom it could go to."""
 
+BACKLOG = 4096
+"""How many connections may wait to be taken: after a failover all agents come at once."""
+
 RESIGN_SECONDS = 1.0
 """How long a leader that ends tries to tell the registry; otherwise its lease runs out."""
 
@@ -106,7 +109,7 @@ class Service:
             self.api.application(), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
         )
         await self._runner.setup()
-        await web.SockSite(self._runner, self._listener).start()
+        await web.SockSite(self._runner, self._listener, backlog=BACKLOG).start()
         follower = asyncio.create_task(self._following.run(), name="cutpoint follow")
         tokens = asyncio.create_task(
             self.access.keep_up(self.registry, lambda: self.driver is not None), name="cutpoint tokens"

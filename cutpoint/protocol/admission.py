@@ -12,7 +12,7 @@ from cutpoint.names import CutNumber, ProcessName
 from cutpoint.protocol.coordinator_effects import Disconnect
 from cutpoint.protocol.coordinator_events import Connection
 from cutpoint.protocol.desk import Desk
-from cutpoint.protocol.ledger import Member, Members
+from cutpoint.protocol.ledger import RECORDS_BYTES_MAX, Member, Members, process_bytes
 from cutpoint.protocol.membership import Agent, Standing
 from cutpoint.protocol.messages import Abandon, Join, Published, Start
 
@@ -33,12 +33,18 @@ REJECTIONS: dict[Standing, tuple[str, bool]] = {
     ),
 }
 
+_TOO_MANY = (
+    "is one process too many: with the {} that the registry knows, the records of one cut are as long as a registry "
+    "takes; nothing was lost; divide the system into several computations"
+)
+
 
 class Admission:
     """Lets processes in and out."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._settled = -1
 
     def connected(self, connection: Connection, join: Join) -> None:
         """A process stands at the door."""
@@ -52,31 +58,47 @@ class Admission:
             reason = f"{join.process} has connected again"
             self._desk.do(Disconnect(connection=former, reason=reason))
 
-    def turn_away(self, *standings: Standing) -> None:
-        """Reject everybody who is waiting with one of these standings."""
-        for agent in self._desk.membership.waiting():
-            standing = self._standing(agent)
-            if standing in standings:
-                reason, waiting_helps = REJECTIONS[standing]
-                self._desk.membership.lose(agent.connection, self._desk.now)
-                self._desk.reject(agent.connection, f"{agent.name} {reason}", waiting_helps=waiting_helps)
+    def turn_away_ahead(self, connection: Connection) -> None:
+        """Turn away whoever is of an incarnation that nobody here knows of, whatever is under way."""
+        agent = self._desk.membership.of(connection)
+        if agent is not None and self._standing(agent) is Standing.AHEAD:
+            self._turn_away(agent, Standing.AHEAD)
 
     def settle(self) -> tuple[Agent, ...]:
-        """Let in everybody who may run at once; returns them."""
-        self.turn_away(*REJECTIONS)
+        """Turn away who does not belong here, let in everybody who may run at once; returns them.
+
+        Nobody is looked at again before something has changed.
+        """
+        desk = self._desk
+        if self._settled == desk.revision:
+            return ()
         admitted = []
-        for agent in self._desk.membership.waiting():
+        for agent in desk.membership.waiting():
+            standing = self._standing(agent)
+            if standing in REJECTIONS:
+                self._turn_away(agent, standing)
+        for agent in desk.membership.waiting():
             standing = self._standing(agent)
             if standing is Standing.MEMBER:
                 self._admit(agent)
                 admitted.append(agent)
             elif standing is Standing.START_AGAIN:
-                self._desk.say(agent, self._desk.admission())
-                self._desk.say(agent, Start(incarnation=self._desk.ledger.computation.incarnation))
-                self._runs(agent)
-                agent.start_in(agent.incarnation)
+                incarnation = desk.ledger.computation.incarnation
+                desk.say(agent, desk.admission())
+                desk.say(agent, Start(incarnation=incarnation))
+                desk.membership.run(agent, incarnation)
+                desk.membership.start(agent, incarnation)
                 admitted.append(agent)
+        self._settled = desk.revision
         return tuple(admitted)
+
+    def _turn_away(self, agent: Agent, standing: Standing) -> None:
+        reason, waiting_helps = REJECTIONS[standing]
+        self._reject(agent, reason, waiting_helps=waiting_helps)
+
+    def _reject(self, agent: Agent, reason: str, *, waiting_helps: bool) -> None:
+        self._desk.membership.lose(agent.connection, self._desk.now)
+        self._desk.reject(agent.connection, f"{agent.name} {reason}", waiting_helps=waiting_helps)
 
     def _standing(self, agent: Agent) -> Standing:
         return self._desk.membership.standing(agent, self._desk.ledger)
@@ -84,16 +106,11 @@ class Admission:
     def _admit(self, agent: Agent) -> None:
         ran = agent.incarnation > 0
         self._desk.say(agent, self._desk.admission())
-        self._runs(agent)
+        self._desk.membership.run(agent, self._desk.ledger.computation.incarnation)
         if ran:
             self._tell_news(agent)
         kind, verb = ("process returned", "is connected again") if ran else ("process admitted", "was admitted")
         self._desk.notice(kind, f"{agent.name} {verb}", process=agent.name)
-
-    def _runs(self, agent: Agent) -> None:
-        agent.run_in(self._desk.ledger.computation.incarnation)
-        self._desk.membership.lost_at.pop(agent.name, None)
-        self._desk.membership.untold.pop(agent.name, None)
 
     def _tell_news(self, agent: Agent) -> None:
         """How the cuts ended that the process may not have heard of."""
@@ -124,14 +141,30 @@ class Admission:
             if members[name].state == "leaving" and gone:
                 members[name] = msgspec.structs.replace(member, state="released")
                 desk.notice("process released", f"{name} has left the computation without a last cut", process=name)
-        for agent in membership.waiting():
-            if self._standing(agent) is Standing.NEWCOMER and not self._awaits_farewell(agent.name):
-                members[agent.name] = Member(life=agent.join.life)
-                membership.untold[agent.name] = None
-        membership.left.clear()
+        self._add_newcomers(members)
+        if membership.left:
+            membership.forget_goodbyes()
         if members == desk.ledger.members.members:
             return None
         return Members(members=dict(sorted(members.items())))
+
+    def _add_newcomers(self, members: dict[ProcessName, Member]) -> None:
+        """Add them as long as the registry could take the records of every cut and recovery with them."""
+        waiting = self._desk.membership.waiting()
+        newcomers = [agent for agent in waiting if self._standing(agent) is Standing.NEWCOMER]
+        if not newcomers:
+            return
+        room = RECORDS_BYTES_MAX - sum(process_bytes(name, member.life) for name, member in members.items())
+        for agent in newcomers:
+            if self._awaits_farewell(agent.name):
+                continue
+            added = 0 if agent.name in members else process_bytes(agent.name, agent.join.life)
+            if added > room:
+                self._reject(agent, _TOO_MANY.format(len(members)), waiting_helps=False)
+            else:
+                room -= added
+                members[agent.name] = Member(life=agent.join.life)
+                self._desk.membership.expect(agent.name)
 
     def somebody_awaits_cut(self) -> bool:
         """Whether somebody leaves, or comes under a name of which others have not taken leave yet."""

@@ -11,16 +11,17 @@ again. What nobody knows any more: which cuts were abandoned, and what lay betwe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import msgspec
 
 from cutpoint.names import BEGINNING, CutNumber, Incarnation, Life
 from cutpoint.protocol.desk import Desk
-from cutpoint.protocol.ledger import Member, Members, RecoveryPoint
+from cutpoint.protocol.ledger import RECORDS_BYTES_MAX, Member, Members, RecoveryPoint, encode
 
 POINTS_PER_WRITE = 64
-"""How many recovery points one transaction takes over: registries have limits."""
+"""How many recovery points one transaction takes over at most, and fewer if they are long: registries have limits."""
 
 
 class Adoption:
@@ -35,7 +36,7 @@ class Adoption:
         ledger = self._desk.ledger
         left = [point for point in self._points if point.cut not in ledger.points]
         if left:
-            self._desk.write(*left[:POINTS_PER_WRITE])
+            self._desk.write(*_fitting(left[:POINTS_PER_WRITE]))
             return
         if not self._points:
             self._desk.write(ledger.computation)
@@ -49,6 +50,12 @@ class Adoption:
         )
         members = {name: Member(life=Life("")) for name in newest.demanded}
         self._desk.write(computation, Members(members=members))
+
+
+def _fitting(points: list[RecoveryPoint]) -> list[RecoveryPoint]:
+    """As many of them as one transaction takes, at least one."""
+    lengths = itertools.accumulate(len(encode(point)) for point in points)
+    return points[: max(1, sum(length <= RECORDS_BYTES_MAX for length in lengths))]
 
 
 def _related(points: dict[CutNumber, RecoveryPoint]) -> Iterable[RecoveryPoint]:

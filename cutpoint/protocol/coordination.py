@@ -31,7 +31,7 @@ from cutpoint.protocol.desk import Desk, Policy
 from cutpoint.protocol.forgetting import Forgetting
 from cutpoint.protocol.invariants import check
 from cutpoint.protocol.ledger import Ledger
-from cutpoint.protocol.membership import Agent, Standing
+from cutpoint.protocol.membership import Agent
 from cutpoint.protocol.messages import (
     CutRefused,
     HeldUp,
@@ -44,7 +44,7 @@ from cutpoint.protocol.messages import (
     Unfit,
 )
 from cutpoint.protocol.overview import Overview, hindrance, overview
-from cutpoint.protocol.phrases import asked_for
+from cutpoint.protocol.phrases import asked_for, first_few
 from cutpoint.protocol.recovery import Call, Recovery
 from cutpoint.protocol.recovery_call import Hold, Lives, called_for, requested
 from cutpoint.protocol.recovery_records import participants
@@ -74,6 +74,7 @@ class Coordination:
         self._resting = False
         self._hold = ""
         self._given_up: Lives = ()
+        self._looked: tuple[int, Lives, Policy] | None = None
         self._ignored = 0
         self._handlers: dict[type[Event], Callable[[Any], bool]] = {
             was.LedgerLoaded: self._on_ledger_loaded,
@@ -81,6 +82,7 @@ class Coordination:
             was.AgentConnected: self._on_agent_connected,
             was.AgentLost: self._on_agent_lost,
             was.AgentSaid: self._on_agent_said,
+            was.AgentsSaid: self._on_agents_said,
             was.CutRequested: self._on_cut_requested,
             was.RecoveryRequested: self._on_recovery_requested,
             was.ReleaseRequested: self._on_release_requested,
@@ -152,7 +154,7 @@ class Coordination:
     def _on_agent_connected(self, event: was.AgentConnected) -> bool:
         self._admission.connected(event.connection, event.join)
         if self._loaded:
-            self._admission.turn_away(Standing.AHEAD)
+            self._admission.turn_away_ahead(event.connection)
         return True
 
     def _on_agent_lost(self, event: was.AgentLost) -> bool:
@@ -174,6 +176,11 @@ class Coordination:
         agent.last_word = self._desk.now
         return self._hear(agent, event.message)
 
+    def _on_agents_said(self, event: was.AgentsSaid) -> bool:
+        heard = [self._on_agent_said(said) for said in event.said]
+        self._ignored += heard.count(False)
+        return True
+
     def _hear(self, agent: Agent, message: ToCoordinator) -> bool:
         cut, recovery = self._cut, self._recovery
         match message:
@@ -186,7 +193,7 @@ class Coordination:
                 )
                 return fits or self._stopped_for(agent, message.incarnation, ready=False)
             case Leave() if agent.admitted:
-                self._desk.membership.left[agent.name] = None
+                self._desk.membership.says_goodbye(agent.name)
                 return True
             case PartCaptured() if cut is not None and agent.admitted:
                 return cut.part_captured(agent, message.cut)
@@ -206,7 +213,7 @@ class Coordination:
         """An answer to no question of this recovery: the process may have stopped for one that went on without it."""
         if incarnation == agent.started or (self._recovery is not None and agent.told >= incarnation):
             return False
-        agent.stopped_for(incarnation, ready=ready)
+        self._desk.membership.stopped_for(agent, incarnation, ready=ready)
         return True
 
     def _on_cut_requested(self, event: was.CutRequested) -> bool:
@@ -313,7 +320,7 @@ class Coordination:
         recovery.advance()
         if recovery.ended:
             self._recovery = None
-            self._desk.membership.left.clear()
+            self._desk.membership.forget_goodbyes()
             self._given_up = ()
             if recovery.phase == "failed":
                 connected = self._desk.membership.connected()
@@ -372,7 +379,12 @@ class Coordination:
 
     def _called_for(self) -> Call | None:
         """The recovery that somebody's loss calls for; the operator is told once if it has to wait."""
+        seen = (self._desk.revision, self._given_up, self._desk.policy)
+        if seen == self._looked:
+            return None
         call = called_for(self._desk, self._given_up)
+        if not isinstance(call, Call):
+            self._looked = seen
         text = call.text if isinstance(call, Hold) else ""
         if text and text != self._hold:
             self._desk.notice("process waiting", text)
@@ -396,5 +408,5 @@ class Coordination:
             self._desk.do(RetryCut(seconds=self._desk.policy.retry_seconds))
 
     def _under_recovery(self) -> str:
-        waits = "; ".join(self._recovery.waits_for()) if self._recovery is not None else ""
+        waits = first_few(self._recovery.waits_for()) if self._recovery is not None else ""
         return f"no cut was opened: a recovery is under way ({waits}); ask again when it is over"

@@ -67,6 +67,13 @@ class AgentSaid(Event):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class AgentsSaid(Event):
+    """What agents have said, in the order in which it came, for a driver that hears several at once."""
+
+    said: tuple[AgentSaid, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class CutRequested(Event):
     """Somebody asks for a cut. Answered by CutOpened and then by how it ended, or by Refusal."""
 

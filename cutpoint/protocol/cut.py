@@ -11,6 +11,8 @@ reason neither a deadline nor a lost process stops a cut whose manifest is being
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from cutpoint.names import CutNumber, ProcessName
@@ -32,10 +34,14 @@ from cutpoint.protocol.holdups import Culprit, HeldUp
 from cutpoint.protocol.ledger import AbandonedCut, LedgerRecord, RecoveryPoint
 from cutpoint.protocol.membership import Agent
 from cutpoint.protocol.messages import Abandon, Begin, PartSummary, Published
+from cutpoint.protocol.phrases import first_few
 from cutpoint.protocol.safeguards import Safeguards
 from cutpoint.protocol.transitions import CUT
 
 STOPPABLE = ("numbering", "gathering", "captured", "checking")
+
+READ_BACK_AT_ONCE = 64
+"""How many parts that are stored are read back before the last one is stored; a cut of fewer is read back at once."""
 
 
 class Cut:
@@ -51,7 +57,8 @@ class Cut:
         self._safeguards = safeguards
         self.number = number
         self.incarnation = desk.ledger.computation.incarnation
-        self.members = desk.ledger.belonging()
+        self.members = desk.belonging()
+        self._inside = frozenset(self.members)
         self.released = desk.ledger.released()
         self.leaving = desk.ledger.leaving()
         self.requests = requests
@@ -64,6 +71,8 @@ class Cut:
         self.parts: dict[ProcessName, PartSummary] = {}
         self.held: dict[ProcessName, HeldUp] = {}
         self.point: RecoveryPoint | None = None
+        self._unread: list[ProcessName] = []
+        self._reading = 0
         self._certificate: Certificate | None = None
         self._culprits: tuple[Culprit, ...] = ()
         self._ending = ""
@@ -90,10 +99,13 @@ class Cut:
         """Do everything that can be done now."""
         if self.phase == "numbering" and self._safeguards.may_begin(self._desk.ledger, self.number):
             self._begin()
-        if self.phase == "gathering" and all(name in self.captured for name in self.members):
+        if self.phase == "gathering" and len(self.captured) == len(self.members):
             self._step("all captured")
-        if self.phase in ("gathering", "captured") and all(name in self.parts for name in self.members):
-            self._prove()
+        if self.phase in ("gathering", "captured"):
+            if len(self.parts) == len(self.members):
+                self._prove()
+            elif len(self._unread) >= READ_BACK_AT_ONCE:
+                self._read_back()
         if self.phase == "recording" and self.point is not None:
             self._record_end(*publication(self._desk.ledger, self.point))
         elif self.phase == "abandoning":
@@ -135,7 +147,7 @@ class Cut:
 
     def part_captured(self, agent: Agent, cut: CutNumber) -> bool:
         """A process has its part complete in memory."""
-        if cut != self.number or self.phase not in ("gathering", "captured") or agent.name not in self.members:
+        if cut != self.number or self.phase not in ("gathering", "captured") or agent.name not in self._inside:
             return False
         self.captured[agent.name] = None
         self.timeline.captured(agent.name, self._desk.now)
@@ -145,10 +157,12 @@ class Cut:
     def part_stored(self, agent: Agent, part: PartSummary) -> bool:
         """A process has its part durable. False if the part does not count."""
         fits = self._safeguards.accepts_part(part, agent.join, self.number, self.incarnation)
-        if not fits or self.phase not in ("gathering", "captured") or agent.name not in self.members:
+        if not fits or self.phase not in ("gathering", "captured") or agent.name not in self._inside:
             return False
-        self.captured[agent.name] = None
-        self.parts.setdefault(agent.name, part)
+        if agent.name not in self.parts:
+            self.captured[agent.name] = None
+            self.parts[agent.name] = part
+            self._unread.append(agent.name)
         self.timeline.stored(agent.name, self._desk.now)
         self.held.pop(agent.name, None)
         return True
@@ -164,33 +178,35 @@ class Cut:
     def refused(self, agent: Agent, cut: CutNumber, reason: str, *, unstored: bool = False) -> bool:
         """A process cannot take part; ``unstored``: because it cannot store its part."""
         cause: Cause = "store" if unstored else "refused"
-        return cut == self.number and agent.name in self.members and self.abandon(reason, cause)
+        return cut == self.number and agent.name in self._inside and self.abandon(reason, cause)
 
     def lost(self, name: ProcessName) -> None:
         """A process is not connected any more: without its part there is nothing to wait for."""
-        if name in self.members and name not in self.parts:
+        if name in self._inside and name not in self.parts:
             self.abandon(f"lost {name} (its control connection closed) before it had stored its part", "process_lost")
 
     def returned(self, agent: Agent) -> None:
         """A member is connected again: it may have missed Begin."""
-        if self.phase in ("gathering", "captured") and agent.name in self.members and agent.name not in self.parts:
-            self._desk.say(agent, self._begin_message())
+        if self.phase in ("gathering", "captured") and agent.name in self._inside and agent.name not in self.parts:
+            self._say_begin((agent,))
 
     def deadline_passed(self, cut: CutNumber) -> bool:
         """The cut's time is over."""
         if cut != self.number:
             return False
-        waiting = "; ".join(self.waits_for())
+        waiting = first_few(self.waits_for())
         seconds = self._desk.policy.deadline_seconds
         return self.abandon(f"its deadline of {seconds:g} s passed; waiting for {waiting}", "deadline")
 
     def parts_checked(self, cut: CutNumber, complaints: tuple[str, ...]) -> bool:
-        """Every part was read back."""
-        if cut != self.number or self.phase != "checking":
+        """What was asked for last, or before, was read back; with the last of it, every part."""
+        if cut != self.number or self.phase not in ("gathering", "captured", "checking") or not self._reading:
             return False
+        self._reading -= 1
         if not self._safeguards.may_write_manifest(complaints):
-            return self.abandon("a part is not what was written: " + "; ".join(complaints), "damaged_part")
-        self._write_manifest()
+            return self.abandon("a part is not what was written: " + first_few(complaints), "damaged_part")
+        if self.phase == "checking" and not self._reading:
+            self._write_manifest()
         return True
 
     def manifest_written(self, event: ManifestWritten) -> bool:
@@ -239,18 +255,34 @@ class Cut:
     def _begin(self) -> None:
         self._step("numbered")
         self._desk.answer(self.requests, CutOpened(cut=self.number))
-        self._desk.say_to_admitted(self.members, self._begin_message())
+        self._say_begin(self._desk.admitted(self.members))
         self._desk.do(SetDeadline(cut=self.number, seconds=self._desk.policy.deadline_seconds))
         self._desk.notice("cut opened", f"cut {self.number} was begun", cut=self.number, members=len(self.members))
 
-    def _begin_message(self) -> Begin:
+    def _say_begin(self, agents: Iterable[Agent]) -> None:
+        """Whoever knows the same members already is told the very same, so that it is put into bytes once."""
+        messages: dict[tuple[ProcessName, ...] | None, Begin] = {}
+        known, message = None, self._begin_message(None)
+        for agent in agents:
+            if agent.briefed is not known:
+                known = agent.briefed
+                message = messages.get(known) or messages.setdefault(known, self._begin_message(known))
+            agent.briefed = self.members
+            self._desk.say(agent, message)
+
+    def _begin_message(self, known: tuple[ProcessName, ...] | None) -> Begin:
+        """Begin for a process that was told of the members ``known`` on its connection; None: of none yet."""
+        before = frozenset(known or ())
+        same = known is None or known is self.members
         return Begin(
             incarnation=self.incarnation,
             cut=self.number,
             base=self._desk.ledger.computation.base,
-            members=self.members,
+            members=self.members if known is None else None,
             released=self.released,
             deadline_seconds=self._desk.policy.deadline_seconds,
+            joined=() if same else tuple(name for name in self.members if name not in before),
+            gone=() if same else tuple(sorted(before - self._inside)),
         )
 
     def _prove(self) -> None:
@@ -258,11 +290,17 @@ class Cut:
         parts = {name: self.parts[name] for name in self.members}
         proof = self._safeguards.prove(self._desk.ledger, self.number, self.members, self.released, parts)
         if isinstance(proof, tuple):
-            complaints = "; ".join(violation.complaint for violation in proof)
+            complaints = first_few([violation.complaint for violation in proof])
             self.abandon(f"it is not consistent: {complaints}", "inconsistent")
             return
         self._certificate = proof
-        self._desk.do(CheckParts(cut=self.number, parts=tuple(parts.values())))
+        self._read_back()
+
+    def _read_back(self) -> None:
+        """Every part is read back once; of many, the first while the last are still being written."""
+        unread, self._unread = self._unread, []
+        self._reading += 1
+        self._desk.do(CheckParts(cut=self.number, parts=tuple(self.parts[name] for name in sorted(unread))))
 
     def _write_manifest(self) -> None:
         assert self._certificate is not None, "a manifest without a proof"

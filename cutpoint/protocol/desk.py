@@ -25,6 +25,9 @@ __all__ = ["Desk", "Policy"]
 REFUSAL_REPEAT_SECONDS = 60.0
 """How long the operator is not told again that somebody is turned away for the same reason: it keeps knocking."""
 
+REFUSALS_MAX = 1000
+"""How many reasons are remembered for that, the oldest forgotten first."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class _Pending:
@@ -40,12 +43,36 @@ class Desk:
         self.store = store
         self.policy = policy
         self.membership = Membership()
-        self.ledger = Ledger(computation=Computation(name=""))
+        self._ledger = Ledger(computation=Computation(name=""))
+        self._ledgers = 0
         self.now = 0.0
         self._requests = 0
         self._pending: _Pending | None = None
         self._effects: list[Effect] = []
         self._refusals: dict[str, float] = {}
+        self._belonging: tuple[ProcessName, ...] = ()
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the registry is known to hold."""
+        return self._ledger
+
+    @ledger.setter
+    def ledger(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._ledgers += 1
+
+    def belonging(self) -> tuple[ProcessName, ...]:
+        """The members of the next cut, ascending: the very same tuple as long as they are the same."""
+        belonging = self._ledger.belonging()
+        if belonging != self._belonging:
+            self._belonging = belonging
+        return self._belonging
+
+    @property
+    def revision(self) -> int:
+        """Rises with every change of the ledger, and of who is connected and what is known of them."""
+        return self._ledgers + self.membership.revision
 
     # -------------------------------------------------------------------------------------------------- effects
 
@@ -62,21 +89,27 @@ class Desk:
         """Say something to one process."""
         self.do(Say(connection=agent.connection, message=message))
 
+    def admitted(self, names: tuple[ProcessName, ...]) -> tuple[Agent, ...]:
+        """Those of these processes that are connected and run, in this order."""
+        agents = (self.membership.get(name) for name in names)
+        return tuple(agent for agent in agents if agent is not None and agent.admitted)
+
     def say_to_admitted(self, names: tuple[ProcessName, ...], message: ToAgent) -> None:
         """Say something to those of these processes that run."""
-        for name in names:
-            agent = self.membership.get(name)
-            if agent is not None and agent.admitted:
-                self.say(agent, message)
+        for agent in self.admitted(names):
+            self.say(agent, message)
 
     def reject(self, connection: int, reason: str, *, waiting_helps: bool) -> None:
         """Turn a connection away. ``reason`` names the process."""
         self.do(Say(connection=connection, message=Rejected(reason=reason, waiting_helps=waiting_helps)))
         self.do(Disconnect(connection=connection, reason=reason))
-        recent = {text: at for text, at in self._refusals.items() if self.now - at < REFUSAL_REPEAT_SECONDS}
-        if reason not in recent:
+        told = self._refusals.get(reason)
+        if told is None or self.now - told >= REFUSAL_REPEAT_SECONDS:
             self.notice("connection refused", reason)
-        self._refusals = {reason: self.now} | recent
+            self._refusals.pop(reason, None)
+            self._refusals[reason] = self.now
+        if len(self._refusals) > REFUSALS_MAX:
+            del self._refusals[next(iter(self._refusals))]
 
     def notice(self, kind: str, text: str, **fields: str | int | float) -> None:
         """Tell the operator."""

@@ -21,9 +21,10 @@ def attendance(
 ) -> Iterator[Violation]:
     """One complaint for each member without exactly one part of this cut, and for each part of somebody else."""
     seen: dict[ProcessName, PartSummary] = {}
+    inside = frozenset(members)
     for part in parts:
         name = part.process
-        if name not in members:
+        if name not in inside:
             yield of_process(name, f"{name} gave a part and is not a member of cut {cut}")
         elif name in seen:
             yield of_process(name, f"{name} gave more than one part")

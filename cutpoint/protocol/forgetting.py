@@ -16,10 +16,15 @@ from cutpoint.names import BEGINNING, CutNumber
 from cutpoint.protocol.coordinator_effects import Forgotten, Refusal
 from cutpoint.protocol.coordinator_events import ForgetRequested
 from cutpoint.protocol.desk import Desk
+from cutpoint.protocol.ledger import RECORDS_BYTES_MAX, encode
 from cutpoint.protocol.safeguards import Safeguards
 
 CHANGES_MAX = 64
-"""How many records one transaction may change: registries have limits."""
+"""How many records one transaction may change, and how long they may be is `RECORDS_BYTES_MAX`: registries have limits.
+"""
+
+_TOLD_BYTES = 64
+"""What a record grows by when it is told what is left before it."""
 
 
 class Forgetting:
@@ -71,7 +76,7 @@ class Forgetting:
         kept = {cut: why for cut in cuts if (why := self._safeguards.needed(ledger, cut))}
         going = tuple(cut for cut in cuts if cut in ledger.points and cut not in kept)
         changed = self._descendants(going)
-        while len(going) + len(changed) > CHANGES_MAX:
+        while going and self._too_much(going, changed):
             *_, left_out = going
             kept[left_out] = "too many recovery points descend from it; they go first"
             going = going[:-1]
@@ -84,6 +89,13 @@ class Forgetting:
         self._request = self._desk.write(*(left[cut] for cut in changed), forgotten=going)
         self._answer = answer
         return True
+
+    def _too_much(self, going: tuple[CutNumber, ...], changed: tuple[CutNumber, ...]) -> bool:
+        """Whether one transaction cannot do it: what is forgotten takes no room, what is told of it does."""
+        if len(going) + len(changed) > CHANGES_MAX:
+            return True
+        points = self._desk.ledger.points
+        return sum(len(encode(points[cut])) for cut in changed) > RECORDS_BYTES_MAX - CHANGES_MAX * _TOLD_BYTES
 
     def _descendants(self, going: tuple[CutNumber, ...]) -> tuple[CutNumber, ...]:
         """Who has to be told that something before it is gone, ascending."""

@@ -20,6 +20,11 @@ from cutpoint.names import BEGINNING, FIRST_INCARNATION, CutNumber, Digest, Inca
 
 LEDGER_VERSION = 1
 
+RECORDS_BYTES_MAX = 1_000_000
+"""How long the records of one transaction may be together: registries have limits. Some thousand processes fit."""
+
+_PROCESS_BYTES = 170
+
 
 KEYED = "key-"
 """How a request's name begins that whoever asked may give again: the ledger keeps it with the cut that it led to."""
@@ -249,6 +254,14 @@ def key_of_point(cut: CutNumber) -> str:
 def encode(record: LedgerRecord) -> bytes:
     """The record as JSON."""
     return msgspec.json.encode(record)
+
+
+def process_bytes(name: ProcessName, life: Life) -> int:
+    """What one process adds at most to the longest transaction that a cut or a recovery takes.
+
+    Its name may be in it four times: as a member, with its part in a recovery point, as one that left, as one lost.
+    """
+    return _PROCESS_BYTES + 4 * len(name) + len(life)
 
 
 def to_records(ledger: Ledger) -> dict[str, bytes]:

@@ -35,7 +35,8 @@ class Agent:
     """One connected process.
 
     ``incarnation``: the last that it ran in; ``told`` the one that it was last told to prepare, ``ready`` the one that
-    it said it is ready for, ``started`` the one that it was told to start.
+    it said it is ready for, ``started`` the one that it was told to start. ``briefed``: the members of the last cut
+    that it was told of on this connection. Whether it is admitted is changed by its `Membership` alone.
     """
 
     connection: Connection
@@ -46,38 +47,26 @@ class Agent:
     told: Incarnation = NEVER
     ready: Incarnation = NEVER
     started: Incarnation = NEVER
+    briefed: tuple[ProcessName, ...] | None = None
 
     @property
     def name(self) -> ProcessName:
         """The process's name."""
         return self.join.process
 
-    def run_in(self, incarnation: Incarnation) -> None:
-        """The process was told to run."""
-        self.admitted, self.incarnation = True, incarnation
-
-    def start_in(self, incarnation: Incarnation) -> None:
-        """The process was told to start what it is ready for."""
-        self.run_in(incarnation)
-        self.started = incarnation
-
-    def stopped_for(self, incarnation: Incarnation, *, ready: bool) -> None:
-        """The process has stopped for a recovery that is over without it; its Join could not say so yet.
-
-        If it was told to run since, it has not done so.
-        """
-        self.admitted, self.told = False, incarnation
-        self.ready = incarnation if ready else NEVER
-        if incarnation <= self.incarnation:
-            self.incarnation = self.join.incarnation
-
 
 class Membership:
-    """The connected processes by name. ``lost_at``: when those that are not connected were last seen."""
+    """The connected processes by name. ``lost_at``: when those that are not connected were last seen.
+
+    ``revision`` rises with everything here that somebody's standing may depend on. A thousand processes talk far more
+    often than one of them comes or goes: who looks at all of them looks again only when it has risen.
+    """
 
     def __init__(self) -> None:
+        self.revision = 0
         self._agents: dict[ProcessName, Agent] = {}
         self._names: dict[Connection, ProcessName] = {}
+        self._waiting: dict[ProcessName, None] = {}
         self.lost_at: dict[ProcessName, float] = {}
         self.left: dict[ProcessName, None] = {}
         """Who has said Leave, until the ledger says so too."""
@@ -117,6 +106,8 @@ class Membership:
             ready=join.prepared,
         )
         self._names[connection] = join.process
+        self._waiting[join.process] = None
+        self.revision += 1
         return None if former is None else former.connection
 
     def lose(self, connection: Connection, now: float) -> Agent | None:
@@ -125,6 +116,8 @@ class Membership:
         if name is None:
             return None
         self.lost_at[name] = now
+        self._waiting.pop(name, None)
+        self.revision += 1
         return self._agents.pop(name)
 
     def of(self, connection: Connection) -> Agent | None:
@@ -142,17 +135,71 @@ class Membership:
 
     def waiting(self) -> tuple[Agent, ...]:
         """Connected and not admitted, ascending by name."""
-        return tuple(agent for agent in self.connected() if not agent.admitted)
+        return tuple(self._agents[name] for name in sorted(self._waiting))
 
     def is_admitted(self, name: ProcessName) -> bool:
         """Whether the process is connected and runs."""
         agent = self._agents.get(name)
         return agent is not None and agent.admitted
 
+    def run(self, agent: Agent, incarnation: Incarnation) -> None:
+        """The process was told to run."""
+        agent.admitted, agent.incarnation = True, incarnation
+        self._waiting.pop(agent.name, None)
+        self.lost_at.pop(agent.name, None)
+        self.untold.pop(agent.name, None)
+        self.revision += 1
+
+    def start(self, agent: Agent, incarnation: Incarnation) -> None:
+        """The process was told to start what it is ready for."""
+        agent.admitted, agent.incarnation, agent.started = True, incarnation, incarnation
+        self._waiting.pop(agent.name, None)
+        self.revision += 1
+
+    def stopped_for(self, agent: Agent, incarnation: Incarnation, *, ready: bool) -> None:
+        """The process has stopped for a recovery that is over without it; its Join could not say so yet.
+
+        If it was told to run since, it has not done so.
+        """
+        agent.admitted, agent.told = False, incarnation
+        agent.ready = incarnation if ready else NEVER
+        if incarnation <= agent.incarnation:
+            agent.incarnation = agent.join.incarnation
+        self._waiting[agent.name] = None
+        self.revision += 1
+
     def suspend(self) -> None:
         """A recovery begins: nobody is admitted any more."""
         for agent in self._agents.values():
             agent.admitted = False
+            self._waiting[agent.name] = None
+        self.revision += 1
+
+    def says_goodbye(self, name: ProcessName) -> None:
+        """The process has said Leave."""
+        self.left[name] = None
+        self.revision += 1
+
+    def forget_goodbyes(self) -> None:
+        """The ledger knows who has said Leave, or it counts no longer."""
+        self.left.clear()
+        self.revision += 1
+
+    def expect(self, name: ProcessName) -> None:
+        """The process becomes a member, and is to be told so."""
+        self.untold[name] = None
+        self.revision += 1
+
+    def dismiss(self, name: ProcessName) -> None:
+        """An operator releases the process: the ledger is to say so."""
+        self.dismissing[name] = None
+        self.revision += 1
+
+    def dismissed(self, name: ProcessName) -> None:
+        """The ledger says so."""
+        self.dismissing.pop(name, None)
+        self.lost_at.pop(name, None)
+        self.revision += 1
 
     def standing(self, agent: Agent, ledger: Ledger) -> Standing:
         """What the process is to the computation."""
@@ -184,6 +231,8 @@ class Membership:
     def check(self) -> None:
         """Assert the invariants."""
         assert sorted(self._names.values()) == sorted(self._agents), "a connection without its process"
+        waiting = [name for name, agent in self._agents.items() if not agent.admitted]
+        assert sorted(self._waiting) == sorted(waiting), "who waits is not who was not admitted"
         for name, agent in self._agents.items():
             assert agent.name == name, "an agent under another's name"
             assert self._names[agent.connection] == name, "a process without its connection"

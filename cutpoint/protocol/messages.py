@@ -279,14 +279,20 @@ class Admit(msgspec.Struct, frozen=True, kw_only=True, tag="admit"):
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
-    """Record cut ``cut``. ``members`` is the frozen membership; ``released`` have left since ``base``."""
+    """Record cut ``cut``. ``members`` is the frozen membership; ``released`` have left since ``base``.
+
+    The first Begin on a connection names all members. A later one (``members`` None) names only who is in the cut and
+    was not in that of the Begin before on this connection (``joined``), and who was and is not (``gone``).
+    """
 
     incarnation: Incarnation
     cut: CutNumber
     base: CutNumber
-    members: tuple[ProcessName, ...]
+    members: tuple[ProcessName, ...] | None
     released: tuple[ProcessName, ...]
     deadline_seconds: float
+    joined: tuple[ProcessName, ...] = ()
+    gone: tuple[ProcessName, ...] = ()
 
 
 class Abandon(msgspec.Struct, frozen=True, kw_only=True, tag="abandon"):

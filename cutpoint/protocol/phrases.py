@@ -9,7 +9,21 @@ from cutpoint.names import BEGINNING, CutNumber, ProcessName
 
 def naming(names: Sequence[ProcessName], one: str, more: str) -> str:
     """``a is gone``, ``a, b are gone``."""
-    return f"{', '.join(names)} {one if len(names) == 1 else more}"
+    return f"{first_few(names, joint=', ')} {one if len(names) == 1 else more}"
+
+
+FEW = 10
+"""How many of many things a text for people names."""
+
+TEXT_MAX = 4000
+"""The longest that such a text becomes, in characters: it travels to every process."""
+
+
+def first_few(phrases: Sequence[str], *, joint: str = "; ") -> str:
+    """The first of these phrases, and how many more there are."""
+    more = f"{joint}and {len(phrases) - FEW} more" if len(phrases) > FEW else ""
+    text = joint.join(phrases[:FEW]) + more
+    return text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "..."
 
 
 def release_of(names: Sequence[ProcessName]) -> str:

@@ -48,6 +48,7 @@ class Recorder:
         self.turns: dict[Turn, str] = {}
         self.boundary: tuple[str, ...] = ()
         self.recorded = 0
+        self._members: frozenset[ProcessName] = frozenset()
         self._identity = identity
         self._handshakes = handshakes
         self._act_on_held = act_on_held
@@ -92,6 +93,7 @@ class Recorder:
         return self.try_to_record()
 
     def begun(self, begin: Begin) -> list[Effect]:
+        members = self._members = self._told(begin)
         if begin.incarnation != self._identity.incarnation or not self._identity.running:
             return []
         effects, gone = self._handshakes.release(begin.released)
@@ -103,13 +105,21 @@ class Recorder:
             recording.forget(session)
         if recording.members is not None:
             return effects + self.repeat_report()
-        recording.members, recording.released = begin.members, begin.released
+        recording.members, recording.released = members, begin.released
         recording.deadline_seconds = begin.deadline_seconds
         first = min(HOLD_UP_SECONDS, begin.deadline_seconds * HOLD_UP_SHARE)
         effects.append(ask.WatchCut(cut=begin.cut, seconds=first))
         if not recording.waiting:
             effects += self._refuse_outsiders(recording)
         return effects + self._handshakes.admit_waiting() + self._release()
+
+    def _told(self, begin: Begin) -> frozenset[ProcessName]:
+        """The members of the cut, by this Begin and those before it on the same connection."""
+        if begin.members is not None:
+            return frozenset(begin.members)
+        if begin.joined or begin.gone:
+            return self._members.difference(begin.gone).union(begin.joined)
+        return self._members
 
     def reach(self, cut: CutNumber, base: CutNumber | None = None) -> list[Effect]:
         """There is news from cut ``cut``: record it before anything else is done about the news."""

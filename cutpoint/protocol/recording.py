@@ -60,7 +60,7 @@ class Recording:
         self.cut = cut
         self.base = base
         self.phase = RECORDING.start
-        self.members: tuple[ProcessName, ...] | None = None
+        self.members: frozenset[ProcessName] | None = None
         self.released: tuple[ProcessName, ...] = ()
         self.ended: tuple[str, ...] = ()
         self.summary: PartSummary | None = None
@@ -88,10 +88,13 @@ class Recording:
         """A session with somebody outside the membership, open or closed since the last cut: a reason to refuse it."""
         if self.members is None:
             return ""
-        inside = {*self.members, *self.released}
-        found = [f"the channel {s.title()} to {s.peer}" for s in sessions if not s.opening and s.peer not in inside]
-        found += [f"had a channel to {peer}" for peer in strangers if peer not in inside]
-        return found[0] if found else ""
+        for session in sessions:
+            if not session.opening and self._is_outside(session.peer):
+                return f"the channel {session.title()} to {session.peer}"
+        return next((f"had a channel to {peer}" for peer in strangers if self._is_outside(peer)), "")
+
+    def _is_outside(self, peer: ProcessName) -> bool:
+        return not self.is_member(peer) and peer not in self.released
 
     def record(self, sessions: list[Session], boundary: tuple[str, ...]) -> None:
         """Freeze all counters, and the list of channels that lie outside.

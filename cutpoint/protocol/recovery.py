@@ -23,7 +23,7 @@ from cutpoint.protocol.desk import Desk
 from cutpoint.protocol.ledger import CompletedRecovery, RecoveryPoint
 from cutpoint.protocol.membership import Agent
 from cutpoint.protocol.messages import Prepare, Start
-from cutpoint.protocol.phrases import last_resort, release_of
+from cutpoint.protocol.phrases import first_few, last_resort, release_of
 from cutpoint.protocol.recovery_records import completed, completion, failure, fence, part_of, participants
 from cutpoint.protocol.safeguards import Safeguards
 from cutpoint.protocol.transitions import RECOVERY
@@ -54,6 +54,8 @@ class Recovery:
         self._damaged: tuple[RecoveryPoint, ...] = ()
         self._misfits: dict[ProcessName, tuple[Life, str]] = {}
         self._lives: dict[ProcessName, Life] = {}
+        self._participants: tuple[ProcessName, ...] = ()
+        self._seen: tuple[int, CutNumber] | None = None
         self._completed: CompletedRecovery | None = None
         self._request = ""
 
@@ -98,7 +100,11 @@ class Recovery:
 
     def participants(self) -> tuple[ProcessName, ...]:
         """Who must be ready, ascending."""
-        return participants(self._desk.ledger, self._desk.membership, self.target)
+        seen = (self._desk.revision, self.target)
+        if seen != self._seen:
+            self._participants = participants(self._desk.ledger, self._desk.membership, self.target)
+            self._seen = seen
+        return self._participants
 
     # -------------------------------------------------------------------------------------------- what happened
 
@@ -147,7 +153,7 @@ class Recovery:
         """The recovery has been waiting for a while: say for whom."""
         if self.phase != "preparing" or incarnation != self.incarnation:
             return False
-        text = "; ".join((f"going back to {self._title()} waits: {'; '.join(self.waits_for())}", *self._remedies()))
+        text = "; ".join((f"going back to {self._title()} waits: {first_few(self.waits_for())}", *self._remedies()))
         self._desk.notice("recovery waits", text, incarnation=incarnation)
         self._watch()
         return True
@@ -256,7 +262,7 @@ class Recovery:
             member = desk.ledger.members.members.get(agent.name)
             belongs = member is not None and member.belongs and member.life == agent.join.life
             if belongs and self._is_ready(agent):
-                agent.start_in(self.incarnation)
+                desk.membership.start(agent, self.incarnation)
                 desk.say(agent, Start(incarnation=self.incarnation))
         self._report()
 

@@ -15,6 +15,7 @@ from cutpoint.names import ProcessName
 from cutpoint.protocol.coordinator_effects import Refusal, Released
 from cutpoint.protocol.coordinator_events import ReleaseRequested
 from cutpoint.protocol.desk import Desk
+from cutpoint.protocol.phrases import first_few
 from cutpoint.protocol.recovery_records import dismissal
 
 
@@ -55,13 +56,12 @@ class Releases:
         if self._waiting:
             name = self._waiting[0].process
             self._request = desk.write(dismissal(desk.ledger, name))
-            membership.dismissing[name] = None
+            membership.dismiss(name)
         return True
 
     def _report(self, event: ReleaseRequested) -> None:
         desk, name = self._desk, event.process
-        desk.membership.dismissing.pop(name, None)
-        desk.membership.lost_at.pop(name, None)
+        desk.membership.dismissed(name)
         desk.answer((event.request,), Released(process=name))
         text = f"{name} was released by an operator: no cut and no recovery waits for it any more"
         desk.notice("process released", text, process=name)
@@ -81,6 +81,6 @@ class Releases:
         if self._desk.membership.get(name) is not None:
             return f"{name} is connected; nothing was changed; stop it first, or let it call agent.leave()"
         if name not in known:
-            names = ", ".join(sorted(known)) or "none yet"
+            names = first_few(sorted(known), joint=", ") or "none yet"
             return f"there is no process {name}; nothing was changed; take one of those that there are: {names}"
         return ""

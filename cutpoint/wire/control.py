@@ -169,8 +169,10 @@ def _check_traffic(message: Traffic) -> str:
 
 def _check_begin(message: Begin) -> str:
     return (
-        check_processes(message.members)
+        check_processes(message.members or ())
         or check_processes(message.released)
+        or check_processes(message.joined)
+        or check_processes(message.gone)
         or check_seconds(message.deadline_seconds, "deadline_seconds")
     )
 

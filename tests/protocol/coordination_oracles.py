@@ -22,11 +22,14 @@ class Oracles:
         self._asked: dict[str, int] = {}
         self._pending = ""
         self._targets: dict[int, int] = {}
+        self.believed: dict[int, frozenset[str]] = {}
+        """The members of the last cut, by connection, as whoever is at its other end must take them to be."""
 
     def new_leader(self) -> None:
         """Transactions under way die with their leader, or were applied."""
         self._pending = ""
         self._asked.clear()
+        self.believed.clear()
 
     def before(self, event: Event) -> None:
         match event:
@@ -54,6 +57,8 @@ class Oracles:
                     self._transaction(effect, ledger)
                 case ask.Say():
                     self._said(effect.message, ledger)
+                    if isinstance(effect.message, Begin):
+                        self._briefed(effect.connection, effect.message, ledger)
                 case ask.WriteManifest():
                     cut = effect.point.cut
                     assert cut in self._checked, f"the manifest of cut {cut} was written without a check"
@@ -126,6 +131,13 @@ class Oracles:
                 assert message.incarnation in ledger.recoveries, "somebody was started before the end was durable"
             case _:
                 pass
+
+    def _briefed(self, connection: int, begin: Begin, ledger: Ledger) -> None:
+        known = begin.members if begin.members is not None else self.believed[connection]
+        self.believed[connection] = frozenset(known).difference(begin.gone).union(begin.joined)
+        assert self.believed[connection] == frozenset(ledger.belonging()), (
+            f"connection {connection} was begun cut {begin.cut} with other members than it has"
+        )
 
     def _ended(self, cut: int, end: str) -> None:
         assert self._ends.setdefault(cut, end) == end, f"cut {cut} was told to be published and to be abandoned"

@@ -74,6 +74,10 @@ class Rig:
     def load(self) -> tuple[Effect, ...]:
         return self.step(was.LedgerLoaded(now=self.now(), ledger=self.ledger()))
 
+    def members_told(self, name: str) -> tuple[str, ...]:
+        """Whom this process must take for the members of the last cut that it was told of."""
+        return tuple(sorted(self.oracles.believed[self.lines[name]]))
+
     def now(self) -> float:
         self.time += 1.0
         return self.time

@@ -196,7 +196,8 @@ def test_who_has_left_is_named_in_the_next_cut_and_then_forgotten() -> None:
     rig.run(rig.stored("b", 1))
     rig.run(rig.request_cut())
     begin = rig.said_to("a", Begin)[-1]
-    assert (begin.members, begin.released) == (("a",), ("b",))
+    assert (begin.members, begin.gone, begin.released) == (None, ("b",), ("b",))
+    assert rig.members_told("a") == ("a",)
     rig.run(rig.says("a", CutRefused(cut=CutNumber(2), reason="no")))
     assert members(rig) == {"a": "member", "b": "released"}
     assert rig.publish("a").left == ("b",)

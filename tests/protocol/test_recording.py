@@ -125,7 +125,7 @@ def test_an_outsider_is_somebody_neither_in_the_cut_nor_released() -> None:
     talk = session("you")
     cut = Recording(cut=CutNumber(1), base=CutNumber(0))
     assert cut.outsider([talk], ()) == "", "the membership is not known yet"
-    cut.members = (ProcessName("me"),)
+    cut.members = frozenset({ProcessName("me")})
     assert cut.outsider([talk], ()) == "the channel me~you:/talk to you"
     assert cut.outsider([], (ProcessName("them"),)) == "had a channel to them"
     cut.released = (ProcessName("you"), ProcessName("them"))

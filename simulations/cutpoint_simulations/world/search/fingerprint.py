@@ -42,8 +42,17 @@ LEFT_OUT = frozenset(
         "Coordination._handlers",
         "Coordination._ignored",
         "Coordination._hold",
+        "Coordination._looked",  # what was looked at, and need not be again
+        "Admission._settled",
+        "Membership.revision",
+        "Membership._waiting",  # in the agents themselves
+        "Recovery._participants",
+        "Recovery._seen",
+        "Desk._ledgers",
+        "Desk._belonging",  # that of the last cut, whom agents were told
         "Desk._requests",
         "Desk._refusals",
+        "Cut._inside",
         "Cut.held",
     }
 )
