@@ -46,7 +46,7 @@ from cutpoint.protocol.messages import (
 from cutpoint.protocol.overview import Overview, hindrance, overview
 from cutpoint.protocol.phrases import asked_for, first_few
 from cutpoint.protocol.recovery import Call, Recovery
-from cutpoint.protocol.recovery_call import Hold, Lives, called_for, requested
+from cutpoint.protocol.recovery_call import Calls, requested
 from cutpoint.protocol.recovery_records import participants
 from cutpoint.protocol.releases import Releases
 from cutpoint.protocol.safeguards import Safeguards
@@ -72,9 +72,7 @@ class Coordination:
         self._recovery_requests: list[was.RecoveryRequested] = []
         self._wishes = CutWishes(self._desk)
         self._resting = False
-        self._hold = ""
-        self._given_up: Lives = ()
-        self._looked: tuple[int, Lives, Policy] | None = None
+        self._calls = Calls(self._desk)
         self._ignored = 0
         self._handlers: dict[type[Event], Callable[[Any], bool]] = {
             was.LedgerLoaded: self._on_ledger_loaded,
@@ -127,7 +125,7 @@ class Coordination:
 
     def statistics(self) -> Overview:
         """Where everything stands now."""
-        return overview(self._desk, self._cut, self._recovery, hold=self._hold, ignored=self._ignored)
+        return overview(self._desk, self._cut, self._recovery, hold=self._calls.hold, ignored=self._ignored)
 
     def needed(self) -> dict[CutNumber, str]:
         """The cuts whose recovery points cannot be forgotten now, each with the reason."""
@@ -311,7 +309,7 @@ class Coordination:
                 return "a recovery was asked for", "recovery"
             self._recovery_requests.remove(event)
             self._desk.answer((event.request,), Refusal(reason=target))
-        return None if (call := self._called_for()) is None else (call.reason, "process_lost")
+        return None if (call := self._calls.look()) is None else (call.reason, "process_lost")
 
     def _go_on_recovering(self, recovery: Recovery) -> bool:
         if self._recovery_requests and recovery.phase == "preparing":
@@ -321,11 +319,8 @@ class Coordination:
         if recovery.ended:
             self._recovery = None
             self._desk.membership.forget_goodbyes()
-            self._given_up = ()
-            if recovery.phase == "failed":
-                connected = self._desk.membership.connected()
-                self._given_up = tuple((agent.name, agent.join.life) for agent in connected)
-            elif self._desk.policy.rhythm.report_seconds:
+            self._calls.ended(failed=recovery.phase == "failed")
+            if recovery.phase != "failed" and self._desk.policy.rhythm.report_seconds:
                 self._ask_for_reports()
             for agent in self._desk.membership.connected():
                 if agent.admitted:
@@ -346,7 +341,7 @@ class Coordination:
         if computation.open_cut:
             self._cut = Cut(self._desk, self._safeguards, number=computation.open_cut, requests=(), found=True)
             return True
-        if (call := self._unfinished_recovery() or self._requested_recovery() or self._called_for()) is not None:
+        if (call := self._unfinished_recovery() or self._requested_recovery() or self._calls.look()) is not None:
             self._wishes.refuse("a recovery is about to begin; ask again when it is over")
             self._forgetting.refuse_all()
             self._recovery = Recovery(self._desk, self._safeguards, call)
@@ -376,20 +371,6 @@ class Coordination:
 
     def _call(self, event: was.RecoveryRequested, target: Any) -> Call:
         return Call(target=target, reason=asked_for(target), since=self._desk.now, requests=(event.request,))
-
-    def _called_for(self) -> Call | None:
-        """The recovery that somebody's loss calls for; the operator is told once if it has to wait."""
-        seen = (self._desk.revision, self._given_up, self._desk.policy)
-        if seen == self._looked:
-            return None
-        call = called_for(self._desk, self._given_up)
-        if not isinstance(call, Call):
-            self._looked = seen
-        text = call.text if isinstance(call, Hold) else ""
-        if text and text != self._hold:
-            self._desk.notice("process waiting", text)
-        self._hold = text
-        return call if isinstance(call, Call) else None
 
     def _open_cut(self) -> bool:
         if reason := hindrance(self._desk):

@@ -71,7 +71,7 @@ class Cut:
         self.parts: dict[ProcessName, PartSummary] = {}
         self.held: dict[ProcessName, HeldUp] = {}
         self.point: RecoveryPoint | None = None
-        self._unread: list[ProcessName] = []
+        self._unread: dict[ProcessName, None] = {}
         self._reading = 0
         self._certificate: Certificate | None = None
         self._culprits: tuple[Culprit, ...] = ()
@@ -162,7 +162,7 @@ class Cut:
         if agent.name not in self.parts:
             self.captured[agent.name] = None
             self.parts[agent.name] = part
-            self._unread.append(agent.name)
+            self._unread[agent.name] = None
         self.timeline.stored(agent.name, self._desk.now)
         self.held.pop(agent.name, None)
         return True
@@ -298,7 +298,7 @@ class Cut:
 
     def _read_back(self) -> None:
         """Every part is read back once; of many, the first while the last are still being written."""
-        unread, self._unread = self._unread, []
+        unread, self._unread = self._unread, {}
         self._reading += 1
         self._desk.do(CheckParts(cut=self.number, parts=tuple(self.parts[name] for name in sorted(unread))))
 

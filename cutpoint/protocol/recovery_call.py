@@ -11,6 +11,7 @@ from cutpoint.names import BEGINNING, CutNumber, Life, ProcessName
 from cutpoint.protocol.desk import Desk
 from cutpoint.protocol.membership import Standing
 from cutpoint.protocol.phrases import last_resort, naming, release_of, was_collected
+from cutpoint.protocol.policy import Policy
 from cutpoint.protocol.recovery import Call
 from cutpoint.protocol.recovery_records import participants
 
@@ -22,6 +23,40 @@ class Hold:
     """Somebody waits and no recovery begins by itself: why, and what to do."""
 
     text: str
+
+
+class Calls:
+    """What is called for now, looked at again only when something has changed.
+
+    ``hold``: why somebody waits and no recovery begins by itself, empty if so.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.hold = ""
+        self._desk = desk
+        self._given_up: Lives = ()
+        self._looked: tuple[int, Policy] | None = None
+
+    def look(self) -> Call | None:
+        """The recovery that somebody's loss calls for; the operator is told once if it has to wait."""
+        seen = (self._desk.revision, self._desk.policy)
+        if seen == self._looked:
+            return None
+        call = called_for(self._desk, self._given_up)
+        text = call.text if isinstance(call, Hold) else ""
+        if text and text != self.hold:
+            self._desk.notice("process waiting", text)
+        self.hold = text
+        if isinstance(call, Call):
+            return call
+        self._looked = seen
+        return None
+
+    def ended(self, *, failed: bool) -> None:
+        """A recovery is over. With nobody else than was there when one failed, it is not tried again."""
+        connected = self._desk.membership.connected() if failed else ()
+        self._given_up = tuple((agent.name, agent.join.life) for agent in connected)
+        self._looked = None
 
 
 def called_for(desk: Desk, given_up: Lives) -> Call | Hold | None:

@@ -41,8 +41,8 @@ LEFT_OUT = frozenset(
         "Headquarters.deadlines",  # all that were ever set; which may pass is in the core
         "Coordination._handlers",
         "Coordination._ignored",
-        "Coordination._hold",
-        "Coordination._looked",  # what was looked at, and need not be again
+        "Calls.hold",
+        "Calls._looked",  # what was looked at, and need not be again
         "Admission._settled",
         "Membership.revision",
         "Membership._waiting",  # in the agents themselves
