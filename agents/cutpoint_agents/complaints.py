@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from cutpoint.names import ProcessName
-from cutpoint.protocol.events import Event, PartLoaded, PartPersisted, PartUnfit, PersistFailed
+from cutpoint.protocol.events import Event, PartDelayed, PartLoaded, PartPersisted, PartUnfit, PersistFailed
 from cutpoint_agents.settings import LOG_NAME
 
 log = logging.getLogger(LOG_NAME)
@@ -22,6 +22,7 @@ class Complaints:
         self._name = name
         self._not_stored = ""
         self.unfit = ""
+        self._not_read = ""
 
     def note(self, event: Event) -> None:
         """A part was stored, loaded, or not."""
@@ -38,5 +39,9 @@ class Complaints:
                 if reason != self.unfit:
                     log.error("%s cannot be restored: %s", self._name, reason)
                 self.unfit = reason
+            case PartDelayed(reason=reason):
+                if reason != self._not_read:
+                    log.warning("%s is not restored yet, it tries again: %s", self._name, reason)
+                self._not_read = reason
             case PartLoaded():
-                self.unfit = ""
+                self.unfit = self._not_read = ""

@@ -87,6 +87,7 @@ class Driver:
             settings=settings,
             store=store,
             keys=keys,
+            chance=chance,
             done=self._part_done,
             spawn=self.background.spawn,
         )
@@ -100,12 +101,10 @@ class Driver:
         self.faults = 0
         self.waiting_for = "the coordinator's answer"
         self._rollback = rollback
-        self._has_memory = False
+        self._has_memory = self._stopped = self._stepping = False
         self._events: deque[was.Event] = deque()
-        self._stepping = False
         self._recorded: ask.RecordState | None = None
         self._run_watchers: list[asyncio.Future[None]] = []
-        self._stopped = False
         self._effects = self._table()
 
     def _table(self) -> dict[type[ask.Effect], Callable[[Any], None]]:
@@ -254,6 +253,8 @@ class Driver:
         match event:
             case was.PartLoaded(incarnation=incarnation) if incarnation == self.process.incarnation:
                 self.waiting_for = "all other processes to be ready for the recovery"
+            case was.PartDelayed(incarnation=incarnation) if incarnation == self.process.incarnation:
+                self.waiting_for = "the store, which holds its part and does not answer; it is asked again"
             case was.PartUnfit(incarnation=incarnation) if incarnation == self.process.incarnation:
                 self.waiting_for = "a program or a recovery point that fits, because its part cannot be restored here"
         self.step(event)

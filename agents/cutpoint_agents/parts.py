@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import random
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
-from cutpoint.errors import CutAbandoned, CutpointError, Damaged, ObjectMissing
+from cutpoint.errors import CutAbandoned, CutpointError, Damaged, ObjectMissing, StoreUnavailable
 from cutpoint.names import CutNumber, Digest, Life, ProcessName
 from cutpoint.protocol.effects import PersistPart
-from cutpoint.protocol.events import Event, PartLoaded, PartPersisted, PartUnfit, PersistFailed
+from cutpoint.protocol.events import Event, PartDelayed, PartLoaded, PartPersisted, PartUnfit, PersistFailed
 from cutpoint.protocol.messages import Prepare, SessionRecord
 from cutpoint.protocol.process import Process
 from cutpoint.state import Restoration, States
@@ -36,6 +37,7 @@ from cutpoint.store import (
     open_part,
     read_manifest,
 )
+from cutpoint_agents.backoff import Backoff
 from cutpoint_agents.merging import Merger, rewritten
 from cutpoint_agents.settings import LOG_NAME, Settings
 from cutpoint_agents.slices import Pace, in_slices
@@ -43,6 +45,10 @@ from cutpoint_agents.stored_states import stored_states
 from cutpoint_agents.writing import Writing
 
 log = logging.getLogger(LOG_NAME)
+
+RELOAD_FIRST_SECONDS = 0.2
+RELOAD_MOST_SECONDS = 5.0
+"""The pause before a store that did not answer is asked for a part again: the first, and the longest."""
 
 FROZEN_ENTRIES = 100_000
 """From so many restored entries on, the garbage collector is told to leave them alone."""
@@ -74,6 +80,7 @@ class Parts:
         settings: Settings,
         store: str | None,
         keys: KeyRing | None,
+        chance: random.Random,
         done: Callable[[Event], None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
@@ -85,6 +92,7 @@ class Parts:
         self._own_store = store
         self._store = store or ""
         self._keys = keys
+        self._chance = chance
         self._computation = ""
         self._done = done
         self._spawn = spawn
@@ -245,21 +253,39 @@ class Parts:
     # -------------------------------------------------------------------------------------------------- restoring
 
     def load(self, prepare: Prepare) -> None:
-        """Read, check and decode the part in a thread; it ends in `PartLoaded` or `PartUnfit`."""
+        """Read, check and decode the part in a thread; it ends in `PartLoaded` or `PartUnfit`.
+
+        A store that does not answer says nothing of the part: it is asked again, with growing pauses, for as long as
+        this recovery lasts, and each time `PartDelayed` says so.
+        """
         self._loaded = None
         self.use_store(prepare.store, prepare.computation)
         self._spawn(self._load(prepare))
 
     async def _load(self, prepare: Prepare) -> None:
         try:
-            loaded = await asyncio.to_thread(self._read, prepare)
+            loaded = await self._read_patiently(prepare)
         except (CutpointError, OSError) as error:
             damaged = isinstance(error, Damaged | ObjectMissing)
             self._done(PartUnfit(incarnation=prepare.incarnation, reason=str(error), damaged=damaged))
             return
         if prepare.incarnation == self._process.incarnation:
             self._loaded = loaded
-        self._done(PartLoaded(incarnation=prepare.incarnation, sessions=loaded.sessions))
+        if loaded is not None:
+            self._done(PartLoaded(incarnation=prepare.incarnation, sessions=loaded.sessions))
+
+    async def _read_patiently(self, prepare: Prepare) -> Loaded | None:
+        """What was read; None if the recovery is over before the store has answered."""
+        pauses = Backoff(
+            first_seconds=RELOAD_FIRST_SECONDS, most_seconds=RELOAD_MOST_SECONDS, chance=self._chance, at_once=False
+        )
+        while prepare.incarnation == self._process.incarnation:
+            try:
+                return await asyncio.to_thread(self._read, prepare)
+            except StoreUnavailable as error:
+                self._done(PartDelayed(incarnation=prepare.incarnation, reason=str(error)))
+                await asyncio.sleep(pauses.pause())
+        return None
 
     def _read(self, prepare: Prepare) -> Loaded:
         if not prepare.object:

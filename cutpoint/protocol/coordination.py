@@ -34,6 +34,7 @@ from cutpoint.protocol.ledger import Ledger
 from cutpoint.protocol.membership import Agent
 from cutpoint.protocol.messages import (
     CutRefused,
+    Delayed,
     HeldUp,
     Leave,
     PartCaptured,
@@ -190,6 +191,8 @@ class Coordination:
                     agent, message.incarnation, message.reason, damaged=message.damaged
                 )
                 return fits or self._stopped_for(agent, message.incarnation, ready=False)
+            case Delayed():
+                return recovery is not None and recovery.delayed(agent, message.incarnation, message.reason)
             case Leave() if agent.admitted:
                 self._desk.membership.says_goodbye(agent.name)
                 return True

@@ -197,7 +197,7 @@ class StopActivity(Effect):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class LoadPart(Effect):
-    """Read, check and decode the part, changing nothing (it ends in PartLoaded or PartUnfit)."""
+    """Read, check and decode the part, changing nothing (it ends in PartLoaded or PartUnfit; PartDelayed: not yet)."""
 
     prepare: Prepare
 

@@ -153,6 +153,14 @@ class PartLoaded(Event):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class PartDelayed(Event):
+    """The part could not be read yet (LoadPart goes on): the store does not answer, and is asked again."""
+
+    incarnation: Incarnation
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class PartUnfit(Event):
     """The part cannot be restored (the other end of LoadPart). ``damaged``: the part itself is at fault."""
 

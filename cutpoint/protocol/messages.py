@@ -257,7 +257,14 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True, tag="traffic"):
     bytes_since: int = 0
 
 
-ToCoordinator = Join | Leave | PartCaptured | PartStored | CutRefused | HeldUp | Ready | Unfit | Traffic
+class Delayed(msgspec.Struct, frozen=True, kw_only=True, tag="delayed"):
+    """The part could not be read yet, and why; it is tried again until it can be, and Ready or Unfit follows."""
+
+    incarnation: Incarnation
+    reason: str
+
+
+ToCoordinator = Join | Leave | PartCaptured | PartStored | CutRefused | HeldUp | Ready | Unfit | Traffic | Delayed
 
 
 # --------------------------------------------------------------------------------------- coordinator to agent

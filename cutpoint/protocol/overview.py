@@ -132,7 +132,10 @@ def _member(desk: Desk, recovery: Recovery | None, name: ProcessName) -> MemberS
     waits_for = ""
     if agent is not None and not agent.admitted:
         complaint = "" if recovery is None else recovery.complaint_of(name)
-        waits_for = complaint or WAITS.get(desk.membership.standing(agent, desk.ledger), "the end of a recovery")
+        delay = "" if recovery is None else recovery.delay_of(name)
+        waits_for = (
+            complaint or delay or WAITS.get(desk.membership.standing(agent, desk.ledger), "the end of a recovery")
+        )
     elif agent is None and member is not None and member.belongs:
         waits_for = "to be started, or to reach this coordinator"
     return MemberStatus(

@@ -102,6 +102,7 @@ class Process:
             was.HoldUpNoticed: self.recorder.hold_up_noticed,
             was.ActivityStopped: lambda e: self.rollback.stopped(e.incarnation),
             was.PartLoaded: lambda e: self.rollback.loaded(e.incarnation, e.sessions),
+            was.PartDelayed: lambda e: self.rollback.delayed(e.incarnation, e.reason),
             was.PartUnfit: lambda e: self.rollback.unfit(e.incarnation, e.reason, e.damaged),
             was.LeaveRequested: self._on_leave_requested,
             was.BoundaryChanged: self._on_boundary_changed,

@@ -53,6 +53,7 @@ class Recovery:
         self.reason = ""
         self._damaged: tuple[RecoveryPoint, ...] = ()
         self._misfits: dict[ProcessName, tuple[Life, str]] = {}
+        self._delays: dict[ProcessName, tuple[Life, str]] = {}
         self._lives: dict[ProcessName, Life] = {}
         self._participants: tuple[ProcessName, ...] = ()
         self._seen: tuple[int, CutNumber] | None = None
@@ -88,7 +89,7 @@ class Recovery:
             elif complaint := self.complaint_of(name):
                 waiting.append(complaint)
             elif not self._is_ready(agent):
-                waiting.append(f"{name} is loading its part")
+                waiting.append(self.delay_of(name) or f"{name} is loading its part")
         return tuple(waiting)
 
     def complaint_of(self, name: ProcessName) -> str:
@@ -97,6 +98,13 @@ class Recovery:
         if self.phase != "preparing" or agent is None or agent.join.life != life or self._is_ready(agent):
             return ""
         return f"{name} does not fit {self._title()}: {reason}"
+
+    def delay_of(self, name: ProcessName) -> str:
+        """Why the process that is loading its part cannot read it yet; empty if nothing is known to keep it."""
+        agent, (life, reason) = self._desk.membership.get(name), self._delays.get(name, ("", ""))
+        if self.phase != "preparing" or agent is None or agent.join.life != life or self._is_ready(agent):
+            return ""
+        return f"{name} is loading its part and tries again: {reason}"
 
     def participants(self) -> tuple[ProcessName, ...]:
         """Who must be ready, ascending."""
@@ -113,6 +121,13 @@ class Recovery:
         if self.phase != "preparing" or incarnation != self.incarnation or agent.told != incarnation:
             return False
         agent.ready = incarnation
+        return True
+
+    def delayed(self, agent: Agent, incarnation: Incarnation, reason: str) -> bool:
+        """A part cannot be read yet. Nothing is decided from that: whoever is told of the wait hears the reason."""
+        if self.phase != "preparing" or incarnation != self.incarnation or agent.told != incarnation:
+            return False
+        self._delays[agent.name] = agent.join.life, reason
         return True
 
     def unfit(self, agent: Agent, incarnation: Incarnation, reason: str, *, damaged: bool) -> bool:
@@ -207,7 +222,7 @@ class Recovery:
             self._request = desk.write(record, *self._damaged)
         if not self._safeguards.may_prepare(desk.ledger, self.incarnation):
             return
-        self._damaged, self._misfits = (), {}
+        self._damaged, self._misfits, self._delays = (), {}, {}
         self._step("fenced")
         desk.membership.suspend()
         text = f"going back to {self._title()} as incarnation {self.incarnation}: {self.call.reason}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from cutpoint.names import Incarnation
 from cutpoint.protocol.effects import Effect, LoadPart, RestoreState, SendToCoordinator, StopActivity
 from cutpoint.protocol.identity import Identity
-from cutpoint.protocol.messages import Prepare, Ready, SessionRecord, Unfit
+from cutpoint.protocol.messages import Delayed, Prepare, Ready, SessionRecord, Unfit
 
 
 class Rollback:
@@ -18,7 +18,7 @@ class Rollback:
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
         self._prepare: Prepare | None = None
-        self._answer: Ready | Unfit | None = None
+        self._answer: Ready | Unfit | Delayed | None = None
         self.sessions: tuple[SessionRecord, ...] = ()
 
     @property
@@ -55,6 +55,13 @@ class Rollback:
         self._answer = Ready(incarnation=incarnation)
         return self.answer()
 
+    def delayed(self, incarnation: Incarnation, reason: str) -> list[Effect]:
+        """The part could not be read yet; it is being tried again."""
+        if incarnation != self._identity.incarnation or self._identity.phase != "loading":
+            return []
+        self._answer = Delayed(incarnation=incarnation, reason=reason)
+        return self.answer()
+
     def unfit(self, incarnation: Incarnation, reason: str, damaged: bool = True) -> list[Effect]:
         """The part cannot be restored here; if it is damaged, the coordinator will choose another."""
         if incarnation != self._identity.incarnation or self._identity.phase != "loading":
@@ -64,8 +71,8 @@ class Rollback:
         return self.answer()
 
     def answer(self) -> list[Effect]:
-        """Say (again) how the preparation went, if it is over."""
-        if self._answer is None or self._identity.phase not in ("ready", "unfit"):
+        """Say (again) how the preparation went, or what it waits for."""
+        if self._answer is None or self._identity.phase not in ("loading", "ready", "unfit"):
             return []
         return [SendToCoordinator(message=self._answer)]
 

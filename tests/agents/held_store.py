@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cutpoint.errors import StoreUnavailable
 from cutpoint.store import Backend, open_backend
 from cutpoint_agents import parts
 
@@ -50,6 +51,42 @@ class HeldStore:
         self._hold.passed()
         self._backend.create(name, data)
         self._hold.created.append(name)
+
+
+class Away:
+    """Of all stores that agents open: while it is away, nothing can be read from it."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.asked = 0
+
+    def check(self) -> None:
+        """Raises `StoreUnavailable` while it is away."""
+        if self.away:
+            self.asked += 1
+            raise StoreUnavailable("the store does not answer; nothing was lost; it is asked again")
+
+
+class AwayStore:
+    """The store at a URL, as far as it can be reached."""
+
+    def __init__(self, backend: Backend, away: Away) -> None:
+        self._backend = backend
+        self._away = away
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def read(self, name: str, **limits: Any) -> bytes:
+        self._away.check()
+        return self._backend.read(name, **limits)
+
+
+def stores_that_go_away(monkeypatch: pytest.MonkeyPatch) -> Away:
+    """What says whether the stores that agents open from now on can be read."""
+    away = Away()
+    monkeypatch.setattr(parts, "open_backend", lambda url: AwayStore(open_backend(url), away))
+    return away
 
 
 def hold_stores(monkeypatch: pytest.MonkeyPatch) -> Hold:

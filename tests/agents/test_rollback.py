@@ -12,8 +12,9 @@ from aiohttp import WSMsgType, web
 
 from cutpoint.errors import RolledBack
 from cutpoint.names import CutNumber, Digest, Incarnation
-from cutpoint.protocol.messages import Prepare, Ready, Start, Unfit
+from cutpoint.protocol.messages import Delayed, Prepare, Ready, Start, Unfit
 from cutpoint_agents import Agent
+from tests.agents.held_store import stores_that_go_away
 from tests.agents.ledger import Till, Vault
 from tests.agents.rig import IMPATIENT, Coordinator, until
 
@@ -194,6 +195,41 @@ async def test_a_part_that_is_missing_or_damaged_is_unfit_and_changes_nothing(tm
         await until(lambda: coordinator.heard_from("vault", Ready))
         await coordinator.say("vault", Start(incarnation=Incarnation(4)))
         await until(lambda: "kept" not in vault.sums)
+
+
+async def test_a_store_that_is_away_for_a_while_is_asked_again_and_the_wait_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = stores_that_go_away(monkeypatch)
+    async with Coordinator(str(tmp_path)).serving() as coordinator, Vault(coordinator.url).serving() as vault:
+        parts = await coordinator.take_cut("vault")
+        vault.sums["later"] = 1
+        store.away = True
+        await coordinator.say("vault", prepare(2, parts["vault"].object, tmp_path))
+        await until(lambda: len(coordinator.heard_from("vault", Delayed)) >= 2, 30)
+        assert not coordinator.heard_from("vault", Unfit)
+        assert "the store does not answer" in coordinator.heard_from("vault", Delayed)[0].reason
+        assert "does not answer" in vault.agent.driver.waiting_for
+        store.away = False
+        await until(lambda: coordinator.heard_from("vault", Ready), 30)
+        await coordinator.say("vault", Start(incarnation=Incarnation(2)))
+        await until(lambda: "later" not in vault.sums, 30)
+
+
+async def test_a_store_that_is_away_is_not_asked_any_more_for_a_recovery_that_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = stores_that_go_away(monkeypatch)
+    async with Coordinator(str(tmp_path)).serving() as coordinator, Vault(coordinator.url).serving() as vault:
+        parts = await coordinator.take_cut("vault")
+        store.away = True
+        await coordinator.say("vault", prepare(2, parts["vault"].object, tmp_path))
+        await until(lambda: coordinator.heard_from("vault", Delayed), 30)
+        await coordinator.say("vault", prepare(3, "", tmp_path))
+        await until(lambda: coordinator.heard_from("vault", Ready), 30)
+        asked = store.asked
+        await until(lambda: len(vault.agent.driver.background._tasks) == 0, 30)
+        assert store.asked == asked
 
 
 async def test_requests_wait_while_the_process_is_being_restored(tmp_path: Path) -> None:

@@ -204,6 +204,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(was.PersistFailed, cut=SMALL, reason=st.just("no")),
     st.builds(was.ActivityStopped, incarnation=st.integers(1, 3)),
     st.builds(was.PartLoaded, incarnation=st.integers(1, 3), sessions=st.just(())),
+    st.builds(was.PartDelayed, incarnation=st.integers(1, 3), reason=st.just("later")),
     st.builds(was.PartUnfit, incarnation=st.integers(1, 3), reason=st.just("no")),
     st.just(was.CoordinatorConnected()),
     st.just(was.LeaveRequested()),

@@ -6,7 +6,7 @@ from cutpoint.names import CutNumber, Incarnation
 from cutpoint.protocol import coordinator_effects as ask
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.coordination import Policy
-from cutpoint.protocol.messages import Prepare, Rejected, Start, Unfit
+from cutpoint.protocol.messages import Delayed, Prepare, Rejected, Start, Unfit
 from tests.protocol.coordination_rig import Rig, running, with_new_leader
 from tests.protocol.histories import digest
 
@@ -46,6 +46,22 @@ def waits_for(rig: Rig) -> tuple[str, ...]:
 
 def damaged(rig: Rig) -> list[str]:
     return [point.damaged for point in rig.core.ledger.points.values()]
+
+
+def test_a_process_whose_store_is_away_is_waited_for_with_the_reason_and_nothing_is_given_up() -> None:
+    rig = with_points(2)
+    starts_anew(rig, "a")
+    rig.run(rig.ready("b"))
+    incarnation = rig.said_to("a", Prepare)[-1].incarnation
+    rig.run(rig.says("a", Delayed(incarnation=incarnation, reason="the store does not answer")))
+    told = "a is loading its part and tries again: the store does not answer"
+    assert waits_for(rig) == (told,)
+    assert [member.waits_for for member in rig.core.statistics().members if member.process == "a"] == [told]
+    rig.run(rig.says("a", Delayed(incarnation=Incarnation(incarnation + 1), reason="of another recovery")))
+    assert waits_for(rig) == (told,)
+    rig.run(rig.ready("a"))
+    assert (damaged(rig), rig.core.statistics().recovery) == (["", ""], None)
+    assert rig.core.ledger.recoveries[incarnation].cut == 2
 
 
 def test_an_older_program_started_by_mistake_costs_nothing_once_the_right_one_is_started() -> None:

@@ -9,7 +9,7 @@ from cutpoint.names import CutNumber, Incarnation
 from cutpoint.protocol import effects as ask
 from cutpoint.protocol import events as was
 from cutpoint.protocol.effects import Effect
-from cutpoint.protocol.messages import Close, Hello, Prepare, Ready, Unfit
+from cutpoint.protocol.messages import Close, Delayed, Hello, Prepare, Ready, Unfit
 from cutpoint.protocol.process import Process
 from tests.protocol.talk import (
     accepted,
@@ -94,6 +94,19 @@ def test_a_part_that_does_not_fit_is_reported_and_nothing_was_changed() -> None:
     assert me.step(was.PartUnfit(incarnation=TWO, reason="its digest is wrong")) == unfit
     assert said(me, start(2)) == (), "it is not ready"
     assert said(me, prepare(3)) == (ask.StopActivity(incarnation=Incarnation(3), reason="recovery to the beginning"),)
+
+
+def test_a_store_that_is_away_is_told_of_as_often_as_somebody_asks_and_ends_in_ready() -> None:
+    me = ours()
+    said(me, prepare(2, cut=1, last_cut=1, part="sha256:1"))
+    assert me.step(was.PartDelayed(incarnation=TWO, reason="no answer")) == (), "it has not stopped yet"
+    stopped(me)
+    away = ask.SendToCoordinator(message=Delayed(incarnation=TWO, reason="no answer"))
+    assert me.step(was.PartDelayed(incarnation=TWO, reason="no answer")) == (away,)
+    assert me.step(was.PartDelayed(incarnation=Incarnation(1), reason="no answer")) == (), "it is of another recovery"
+    assert away in me.step(was.CoordinatorConnected())
+    assert loaded(me, 2) == ready(2)
+    assert away not in me.step(was.CoordinatorConnected())
 
 
 def test_a_later_recovery_takes_the_place_of_one_that_is_under_way() -> None:

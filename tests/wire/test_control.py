@@ -15,6 +15,7 @@ from cutpoint.protocol.messages import (
     Admit,
     Begin,
     CutRefused,
+    Delayed,
     HeldUp,
     Join,
     Leave,
@@ -56,6 +57,7 @@ def violation(text: str | bytes, **limits: int) -> str:
         HeldUp(cut=TWO, by="handler\nat line 3"),
         Ready(incarnation=ONE),
         Unfit(incarnation=ONE, reason="no such state"),
+        Delayed(incarnation=ONE, reason="the store does not answer"),
     ],
 )
 def test_every_message_to_the_coordinator_arrives_as_it_was_sent(message: ToCoordinator) -> None:
@@ -73,6 +75,16 @@ def test_every_message_to_the_coordinator_arrives_as_it_was_sent(message: ToCoor
             members=(ProcessName("p"),),
             released=(ProcessName("q"),),
             deadline_seconds=1.5,
+        ),
+        Begin(
+            incarnation=ONE,
+            cut=TWO,
+            base=CutNumber(0),
+            members=None,
+            released=(),
+            deadline_seconds=1.5,
+            joined=(ProcessName("r"),),
+            gone=(ProcessName("q"),),
         ),
         Abandon(incarnation=ONE, cut=TWO, reason="late"),
         Published(incarnation=ONE, cut=TWO),

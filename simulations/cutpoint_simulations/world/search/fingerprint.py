@@ -48,6 +48,7 @@ LEFT_OUT = frozenset(
         "Membership._waiting",  # in the agents themselves
         "Recovery._participants",
         "Recovery._seen",
+        "Recovery._delays",
         "Desk._ledgers",
         "Desk._belonging",  # that of the last cut, whom agents were told
         "Desk._requests",
