@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from cutpoint.errors import CutpointError, Damaged, Fenced, RegistryError, StoreError, StoreUnavailable
-from cutpoint.names import BEGINNING, CutNumber, Life, ProcessName
+from cutpoint.names import BEGINNING, CutNumber, ProcessName
 from cutpoint.protocol import coordinator_effects as ask
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.coordination import Coordination
