@@ -1,7 +1,8 @@
 """One real coordinator as a program of its own, which tells what a measurement wants to know of it.
 
-``python -m tests.benchmarks.many_agents.coordinator REGISTRY STORE`` listens on a free port and prints a line of JSON
-as soon as it leads; after that each line that it reads is answered by one (`Report`). It ends when its input does.
+``python -m tests.benchmarks.many_agents.coordinator REGISTRY STORE COMPUTATION`` listens on a free port and prints a
+line of JSON as soon as it leads; after that each line that it reads is answered by one (`Report`). It ends when its
+input does.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Meter:
         self._registry = registry
         self._url = url
         self._writes = registry.writes
+        self._due = self._loop.time()
         self._hold = self._late = 0.0
         self._worked = time.process_time()
         self._thread = time.thread_time()
@@ -73,7 +75,7 @@ class Meter:
     def _tick(self) -> None:
         now, thread = self._loop.time(), time.thread_time()
         self._hold = max(self._hold, thread - self._thread)
-        self._late = max(self._late, now - getattr(self, "_due", now))
+        self._late = max(self._late, now - self._due)
         self._thread, self._due = thread, now + TICK_SECONDS
         self._loop.call_at(self._due, self._tick)
 
@@ -93,13 +95,13 @@ class Meter:
         return report
 
 
-async def coordinate(registry: str, store: str) -> None:
+async def coordinate(registry: str, store: str, computation: str) -> None:
     """Lead until nobody listens any more."""
     settings = Settings(
         registry=registry,
         store=store,
         listen=Address(host="127.0.0.1", port=0),
-        computation="many",
+        computation=computation,
         deadline_seconds=DEADLINE_SECONDS,
     )
     opened = await open_all(settings)

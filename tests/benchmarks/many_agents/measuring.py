@@ -116,20 +116,22 @@ class Program:
             self._process.wait()
 
 
-def measured(folder: Path, agents: int, cuts: int, *, registry: str = "", idle_seconds: float = 2.0) -> Found:
+def measured(
+    folder: Path, agents: int, cuts: int, *, registry: str = "", computation: str = "many", idle_seconds: float = 2.0
+) -> Found:
     """Take ``cuts`` cuts of ``agents`` agents, after one that counts for nothing. ``registry``: empty: a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        return asyncio.run(_measured(stack, folder, agents, cuts, registry or str(folder / "registry"), idle_seconds))
+        arguments = (registry or folder / "registry", folder / "store", computation)
+        log = folder / "coordinator.log"
+        leader = Program(coordinator.__name__, *arguments, log=log, answer=coordinator.Report)
+        stack.callback(leader.end)
+        return asyncio.run(_measured(stack, leader, folder, agents, cuts, idle_seconds))
 
 
 async def _measured(
-    stack: contextlib.ExitStack, folder: Path, agents: int, cuts: int, registry: str, idle_seconds: float
+    stack: contextlib.ExitStack, leader: Program, folder: Path, agents: int, cuts: int, idle_seconds: float
 ) -> Found:
-    folder.mkdir(parents=True, exist_ok=True)
-    leader = Program(
-        coordinator.__name__, registry, folder / "store", log=folder / "coordinator.log", answer=coordinator.Report
-    )
-    stack.callback(leader.end)
     url = leader.hear().url
     began = time.monotonic()
     fleets = tuple(_fleets(stack, folder, agents, url))
