@@ -94,5 +94,7 @@ class RecoveryFailed(CutpointError):
 class RolledBack(CutpointError, ConnectionResetError):
     """This call belongs to an incarnation that a recovery has ended. Reconnect, or let the agent restart the task.
 
+    Or the agent itself has ended, with its program.
+
     It is a ``ConnectionResetError`` so that code which already survives a lost WebSocket survives a rollback.
     """

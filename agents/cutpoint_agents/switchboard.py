@@ -135,14 +135,15 @@ class Switchboard:
     def _need_running(self, what: str) -> None:
         if self.running:
             return
-        if self.process.phase == "absent" or self.stopped:
+        name = self.process.identity.name
+        if self.stopped:  # a task may get that far before it is cancelled: nobody's fault
+            raise RolledBack(f"{name} cannot {what}: its agent has ended; nothing was sent")
+        if self.process.phase == "absent":
             raise UsageError(
-                f"{self.process.identity.name} cannot {what}: its agent has not started or has ended; "
+                f"{name} cannot {what}: its agent has not started; "
                 "add agent.context to app.cleanup_ctx, or use 'async with agent'"
             )
-        raise RolledBack(
-            f"{self.process.identity.name} cannot {what} while it is being restored; nothing was sent; try again"
-        )
+        raise RolledBack(f"{name} cannot {what} while it is being restored; nothing was sent; try again")
 
     def _connect(self, transport: Transport, endpoint: Endpoint | None) -> Connection:
         self._last_connection += 1

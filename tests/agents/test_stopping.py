@@ -11,12 +11,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from cutpoint.errors import RolledBack
 from cutpoint.names import CutNumber, Incarnation
 from cutpoint.protocol.messages import Prepare
 from cutpoint_agents import Agent
 from cutpoint_agents.background import Background
 from tests.agents.ledger import Till, Vault
-from tests.agents.rig import IMPATIENT, Coordinator, Wire, lonely, port_of, running, session, until
+from tests.agents.rig import IMPATIENT, Coordinator, Wire, lonely, port_of, receiving, running, serving, session, until
 
 
 class Leftovers:
@@ -173,3 +174,36 @@ async def test_an_agent_may_be_stopped_twice_and_does_not_start_again() -> None:
         await agent.driver.stop("twice")
         with pytest.raises(Exception, match="the agent till has ended"):
             await agent.driver.wait_running()
+
+
+async def test_a_task_that_opens_a_channel_as_its_agent_ends_is_not_blamed(caplog: pytest.LogCaptureFixture) -> None:
+    """The members of a task group hear of the end a turn of the loop later than the task that waits for them."""
+    vault = lonely("vault")
+    till, opens, found = lonely("till"), asyncio.Event(), list[Exception]()
+    async with serving(vault, receiving(vault, [])) as url, session() as http:
+        bare = await http.ws_connect(url)
+
+        async def open_late() -> None:
+            await opens.wait()
+            try:
+                till.wrap(bare)
+            except Exception as error:
+                found.append(error)
+                raise
+
+        @till.task
+        async def trade() -> None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(open_late())
+
+        async def fail() -> None:
+            async with till:
+                await asyncio.sleep(0)
+                opens.set()
+                raise LookupError
+
+        with pytest.raises(LookupError):
+            await fail()
+        assert [type(error) for error in found] == [RolledBack]
+        assert "its agent has ended" in str(found[0])
+        assert not [record for record in caplog.records if "while it was being ended" in record.getMessage()]
