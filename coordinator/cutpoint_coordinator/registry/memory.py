@@ -93,6 +93,11 @@ class MemoryRegistry:
         """See `Registry.resign`."""
         self._end(leadership, f"{leadership.candidate} resigned")
 
+    @property
+    def standing(self) -> Leadership | None:
+        """The leadership that stands, if there is one."""
+        return self._standing[0] if self._standing is not None else None
+
     def expire(self, leadership: Leadership) -> None:
         """End ``leadership`` as if its holder had vanished and its lease had run out. Harmless if it has ended."""
         self._end(leadership, f"the lease of {leadership.candidate} has expired")

@@ -1,18 +1,20 @@
 """The registry of a simulated cluster: one object that all coordinators reach over a network that may fail them.
 
 What is promised (`cutpoint.registry`) is kept by the coordinator's own `MemoryRegistry`; here are the things around it
-that etcd has and memory has not: calls take time, leases run out when their holder is dead or stopped, the registry may
-be away, and the answer to a call that was carried out may be lost.
+that etcd has and memory has not: calls take time, leases run out when their holder is dead or stopped or are revoked
+while it is well, the registry may be away, a call may be lost on its way or arrive late, and the answer to one that was
+carried out may be lost.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
-from cutpoint.errors import RegistryError
+from cutpoint.errors import Fenced, RegistryError
 from cutpoint.protocol.ledger import Ledger, from_records
 from cutpoint.registry import Committed, Conflict, Leader, Leadership, Record, Transaction
 from cutpoint_coordinator.registry.memory import MemoryRegistry
@@ -34,8 +36,9 @@ LOOK_SECONDS = 0.2
 class SharedRegistry:
     """``away``: how many faults keep it from answering anybody; ``cut_off``: the same for one host, by its name.
 
-    ``losing``: how often an answer is lost though all was done, for each fault that loses them. ``committed`` are
-    called with the virtual time and the transaction, once each has been applied.
+    ``losing``: how often an answer is lost though all was done, for each fault that loses them; ``dropping``: the same
+    for calls that never arrive; ``delaying``: how long after its caller has given up a commit arrives all the same.
+    ``committed`` are called with the virtual time and the transaction, once each has been applied.
     """
 
     def __init__(self, simulation: Simulation, computation: str) -> None:
@@ -44,6 +47,8 @@ class SharedRegistry:
         self.away = 0
         self.cut_off: Counter[str] = Counter()
         self.losing: list[float] = []
+        self.dropping: list[float] = []
+        self.delaying: list[float] = []
         self.committed: list[Callable[[float, Transaction], None]] = []
         self._simulation = simulation
         self._expires: dict[int, float] = {}
@@ -75,6 +80,25 @@ class SharedRegistry:
         expires = self._expires[leadership.fence] = self._simulation.agenda.now + ttl_seconds
         self._simulation.agenda.at(expires, lambda: self._expire(leadership))
 
+    def later(self, seconds: float, happen: Callable[[], None]) -> None:
+        """Let something happen after so much virtual time, whoever is alive then."""
+        self._simulation.agenda.after(seconds, happen)
+
+    def revoke(self) -> bool:
+        """End the leadership that stands, whatever its holder thinks; whether there was one."""
+        standing = self.memory.standing
+        if standing is not None:
+            self.memory.expire(standing)
+        return standing is not None
+
+    def arrives(self, leadership: Leadership, transaction: Transaction) -> None:
+        """A commit whose caller has given it up is applied now, if it may be."""
+        before = self.memory.statistics().committed
+        with contextlib.suppress(Fenced):
+            _at_once(self.memory.commit(leadership, transaction))
+        if self.memory.statistics().committed > before:
+            self.applied(transaction)
+
     def _expire(self, leadership: Leadership) -> None:
         if self._expires.get(leadership.fence, 0.0) <= self._simulation.agenda.now:
             self.memory.expire(leadership)
@@ -105,21 +129,20 @@ class RegistryClient:
         """Renew the lease as long as it stands and the registry answers in time."""
         loop = asyncio.get_running_loop()
         renewed_at = loop.time()
-        while await self._stands(leadership) and loop.time() - renewed_at < ttl_seconds:
+        while self._stands(leadership) and loop.time() - renewed_at < ttl_seconds:
             try:
                 asked_at = loop.time()
                 await self._call(patience_seconds=ttl_seconds / 3)
-                if await self._stands(leadership):
+                if self._stands(leadership):
                     self._shared.renew(leadership, ttl_seconds)
                     renewed_at = asked_at
             except RegistryError:
                 continue
             await asyncio.sleep(ttl_seconds / 3)
 
-    async def _stands(self, leadership: Leadership) -> bool:
+    def _stands(self, leadership: Leadership) -> bool:
         """As the registry sees it."""
-        leader = await self._shared.memory.leader()
-        return leader is not None and leader.candidate == leadership.candidate
+        return self._shared.memory.standing == leadership
 
     async def lost(self, leadership: Leadership) -> str:
         """See `Registry.lost`."""
@@ -162,6 +185,8 @@ class RegistryClient:
     async def commit(self, leadership: Leadership, transaction: Transaction) -> Committed | Conflict:
         """See `Registry.commit`."""
         await self._call()
+        if self._shared.delaying:
+            await self._be_late(leadership, transaction)
         before = self._shared.memory.statistics().committed
         answer = await self._shared.memory.commit(leadership, transaction)
         if self._shared.memory.statistics().committed > before:
@@ -177,9 +202,17 @@ class RegistryClient:
     async def _call(self, patience_seconds: float | None = None) -> None:
         """What a call takes to reach the registry. Raises `RegistryError` if it is away."""
         await asyncio.sleep(self._host.chance.random() * CALL_SECONDS / 2)
-        if not self._shared.answers(self._host.name):
+        dropped = self._shared.dropping and self._host.chance.random() < max(self._shared.dropping)
+        if dropped or not self._shared.answers(self._host.name):
             await asyncio.sleep(self._patience_seconds if patience_seconds is None else patience_seconds)
             raise RegistryError("The simulated registry does not answer; nothing was changed by this call.")
+
+    async def _be_late(self, leadership: Leadership, transaction: Transaction) -> None:
+        """The commit is under way when its caller gives up. Raises `RegistryError`."""
+        seconds = self._patience_seconds + max(self._shared.delaying) * self._host.chance.random()
+        self._shared.later(seconds, lambda: self._shared.arrives(leadership, transaction))
+        await asyncio.sleep(self._patience_seconds)
+        raise RegistryError("The simulated registry has not answered yet; whether it was done is in doubt.")
 
     async def _answer(self) -> None:
         """What an answer takes. Raises `RegistryError` if it is lost, and then what was asked for was done."""

@@ -1,4 +1,7 @@
-"""What the registry does: it is away for everybody or for one coordinator, or its answers are lost."""
+"""What the registry does: it is away for everybody or for one coordinator; calls and answers are lost or late.
+
+It may also end the lease of a leader that is well, as etcd may after its own leader was stopped.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,30 @@ def _lost_answers(fault: Fault, cluster: Cluster) -> End:
     return lambda: cluster.registry.losing.remove(fault.amount)
 
 
+def _draw_dropped_calls(chance: random.Random, places: Places) -> Fault:
+    amount = chance.choice((0.2, 0.5, 0.8))
+    return Fault(kind="dropped-calls", at=0, seconds=short_time(chance), amount=amount)
+
+
+def _dropped_calls(fault: Fault, cluster: Cluster) -> End:
+    cluster.registry.dropping.append(fault.amount)
+    return lambda: cluster.registry.dropping.remove(fault.amount)
+
+
+def _draw_late_commits(chance: random.Random, places: Places) -> Fault:
+    amount = round(10 ** chance.uniform(-2, 0.7), 3)
+    return Fault(kind="late-commits", at=0, seconds=short_time(chance), amount=amount)
+
+
+def _late_commits(fault: Fault, cluster: Cluster) -> End:
+    cluster.registry.delaying.append(fault.amount)
+    return lambda: cluster.registry.delaying.remove(fault.amount)
+
+
+def _revoke_lease(fault: Fault, cluster: Cluster) -> None:
+    cluster.registry.revoke()
+
+
 KINDS = (
     Kind(
         name="registry-outage",
@@ -52,5 +79,26 @@ KINDS = (
         words="the registry's answers are lost, {amount:.0%} of them, for {seconds:g} s",
         draw=_draw_lost_answers,
         begin=_lost_answers,
+    ),
+    Kind(
+        name="dropped-calls",
+        about="calls to the registry are lost on their way, and nothing is done",
+        words="calls to the registry are lost, {amount:.0%} of them, for {seconds:g} s",
+        draw=_draw_dropped_calls,
+        begin=_dropped_calls,
+    ),
+    Kind(
+        name="late-commits",
+        about="commits are applied after whoever asked has given them up, and perhaps asked again",
+        words="commits are applied up to {amount:g} s after they were given up, for {seconds:g} s",
+        draw=_draw_late_commits,
+        begin=_late_commits,
+    ),
+    Kind(
+        name="revoke-lease",
+        about="the registry ends the lease of a leader that is well and does not know it",
+        words="the leader's lease is revoked",
+        draw=lambda chance, places: Fault(kind="revoke-lease", at=0),
+        begin=_revoke_lease,
     ),
 )

@@ -204,6 +204,7 @@ def test_healing_ends_every_kind(cluster: Cluster, kind: str) -> None:
     assert {(each.clock.skew_seconds, each.clock.rate) for each in hosts} == {(0.0, 1.0)}
     assert {(link.holding, link.slowness) for link in links} == {(0, 1.0)}
     assert (registry.answers("coordinator"), registry.losing) == (True, [])
+    assert (registry.dropping, registry.delaying) == ([], [])
     assert simulation.disk("machine").before_operation is None
     assert not simulation.disk("machine").failing
     assert injection.begun == {kind: 1}
