@@ -14,16 +14,18 @@ import functools
 import heapq
 import itertools
 import math
+import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import Context
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from cutpoint_simulations.loop.refusing_loop import RefusingLoop
 from cutpoint_simulations.loop.selector import HostSelector
-from cutpoint_simulations.refusal import not_simulated
+from cutpoint_simulations.refusal import Line, Work, begins_work, is_machinery, name_of, not_simulated, program_line
 
 if TYPE_CHECKING:
     from cutpoint_simulations.loop.host import Host
@@ -42,10 +44,28 @@ class SimulatedFuture(asyncio.Future[Any]):
 
 
 class SimulatedTask(asyncio.Task[Any]):
-    """A task with a hash of its own number."""
+    """A task with a hash of its own number. ``asked``: the line of the program that wanted it, where it matters."""
+
+    asked: Line | None = None
 
     def __hash__(self) -> int:
         return _serial(self)
+
+
+class _AskedHandle(asyncio.Handle):
+    """A callback that a line of the program wanted."""
+
+    __slots__ = ("asked",)
+
+    asked: Line
+
+
+class _AskedTimer(asyncio.TimerHandle):
+    """A callback that a line of the program wanted at some time."""
+
+    __slots__ = ("asked",)
+
+    asked: Line
 
 
 for _kind, _name in ((SimulatedFuture, "Future"), (SimulatedTask, "Task")):
@@ -59,6 +79,18 @@ def _serial(future: Any) -> int:
     except AttributeError:
         serial = future.simulated_serial = future.get_loop().next_serial()
     return serial
+
+
+def _work(local: Mapping[str, Any]) -> Work | None:
+    """What the callback is that a turn is at."""
+    handle = local.get("handle")
+    if handle is None:
+        return None
+    callback = handle._callback
+    task = getattr(callback, "__self__", None)
+    if isinstance(task, asyncio.Task):
+        callback, handle = task.get_coro(), task
+    return Work(host=local["self"].host.name, name=name_of(callback), asked=getattr(handle, "asked", None))
 
 
 class HostLoop(RefusingLoop):
@@ -87,6 +119,7 @@ class HostLoop(RefusingLoop):
 
     # -------------------------------------------------------------------------------------------------------- turns
 
+    @begins_work(_work)
     def iterate(self) -> int:
         """One turn: what the network and the clock have made ready, then every callback that is ready. How many.
 
@@ -178,9 +211,43 @@ class HostLoop(RefusingLoop):
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """See `asyncio.loop.call_soon`."""
-        handle = asyncio.Handle(callback, args, self, context)
+        frame = sys._getframe(1)
+        if is_machinery(frame.f_code.co_filename):
+            handle = asyncio.Handle(callback, args, self, context)
+        else:
+            handle = _AskedHandle(callback, args, self, context)
+            handle.asked = frame.f_code, frame.f_lineno
         self._ready.append(handle)
         return handle
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """See `asyncio.loop.call_later`."""
+        return self._timer(sys._getframe(1), self.time() + delay, callback, args, context)
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """See `asyncio.loop.call_at`."""
+        return self._timer(sys._getframe(1), when, callback, args, context)
+
+    def _timer(
+        self,
+        caller: FrameType,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: Context | None,
+    ) -> asyncio.TimerHandle:
+        if is_machinery(caller.f_code.co_filename):
+            timer = asyncio.TimerHandle(when, callback, args, self, context)
+        else:
+            timer = _AskedTimer(when, callback, args, self, context)
+            timer.asked = caller.f_code, caller.f_lineno
+        heapq.heappush(self._scheduled, timer)
+        timer._scheduled = True  # type: ignore[attr-defined]
+        return timer
 
     def create_future(self) -> asyncio.Future[Any]:
         """See `asyncio.loop.create_future`."""
@@ -200,6 +267,9 @@ class HostLoop(RefusingLoop):
             task = super().create_task(coro, name=name, context=context, **rest)
         else:
             task = SimulatedTask(coro, loop=self, name=name, context=context, **rest)
+            code = getattr(coro, "cr_code", None)
+            if code is not None and is_machinery(code.co_filename):  # else its own lines are the program's
+                task.asked = self._asked(sys._getframe(1))
         if self._over:
             _abandon(task)
         self._tasks.append(weakref.ref(task))
@@ -207,6 +277,10 @@ class HostLoop(RefusingLoop):
             self._tasks = [reference for reference in self._tasks if (kept := reference()) and not kept.done()]
             self._prune_at = max(_PRUNE_AT, 2 * len(self._tasks))
         return task
+
+    def _asked(self, caller: FrameType) -> Line | None:
+        """The line of the program that wants something, itself or by the task that runs now."""
+        return program_line(caller) or getattr(asyncio.current_task(self), "asked", None)
 
     def tasks(self) -> list[asyncio.Task[Any]]:
         """Those that are there and not done, in the order in which they were made."""
@@ -225,7 +299,8 @@ class HostLoop(RefusingLoop):
         if isinstance(executor, concurrent.futures.ProcessPoolExecutor):
             self.host.refuse(not_simulated("a child process", "use a ThreadPoolExecutor, which is simulated"))
         future = self.create_future()
-        self.host.threads.run(executor, func, args, future)
+        work = functools.partial(func, *args) if args else func
+        self.host.threads.run(executor, work, future, self._asked(sys._getframe(1)))
         return future
 
     async def getaddrinfo(

@@ -12,13 +12,14 @@ unwound with the simulation: like everything that is left of the dead, it reache
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
 from cutpoint_simulations.disk.gate import Stopped
 from cutpoint_simulations.loop.ends import HostExit
+from cutpoint_simulations.refusal import Line, Work, begins_work, name_of
 
 if TYPE_CHECKING:
     from cutpoint_simulations.loop.host import Host
@@ -27,11 +28,21 @@ THREAD_SECONDS = 0.002
 """The longest that work in a thread waits before it begins, and again before its end is heard of."""
 
 
-class Thread(greenlet):  # type: ignore[misc]
-    """One call of ``function``. ``locks``: how many simulated locks it holds."""
+def _work(local: Mapping[str, Any]) -> Work:
+    thread: Thread = local["self"]
+    return Work(host=thread.host.name, name=name_of(thread.function), asked=thread.asked)
 
-    def __init__(self, threads: Threads, executor: Any, function: Callable[[], Any], future: Any) -> None:
+
+class Thread(greenlet):  # type: ignore[misc]
+    """One call of ``function``, handed over at ``asked``. ``locks``: how many simulated locks it holds."""
+
+    def __init__(
+        self, threads: Threads, executor: Any, function: Callable[[], Any], future: Any, asked: Line | None
+    ) -> None:
         super().__init__()
+        self.host = threads.host
+        self.function = function
+        self.asked = asked
         self.executor = executor
         self.future = future
         self.locks = 0
@@ -39,14 +50,14 @@ class Thread(greenlet):  # type: ignore[misc]
         self.error: BaseException | None = None
         self.exited = False
         self._threads = threads
-        self._function = function
         self._pauses = 0
         self._woken = False
 
+    @begins_work(_work)
     def run(self) -> None:
         """The greenlet's own: call the function and keep what came of it."""
         try:
-            self.result = self._function()
+            self.result = self.function()
         except HostExit:
             self.exited = True
         except KeyboardInterrupt:
@@ -88,18 +99,21 @@ class Threads:
     """``host``'s, in the life that it has now."""
 
     def __init__(self, host: Host) -> None:
-        self._host = host
+        self.host = host
         self._life = host.life
         self._queues: dict[int, tuple[Any, list[Callable[[], None]]]] = {}
         self._standing: dict[Thread, None] = {}
         self._stopped: list[Callable[[], None]] = []
         self._chance = random.Random(f"{host.simulation.seed}/{host.name}/{host.life}/threads")
 
-    def run(self, executor: Any, function: Callable[..., Any], arguments: tuple[Any, ...], future: Any) -> None:
-        """Call ``function`` a moment later and give ``future`` what came of it, another moment later."""
-        simulation = self._host.simulation
-        begins = simulation.agenda.now + self._host.clock.slept_seconds + self.moment()
-        thread = Thread(self, executor, lambda: function(*arguments), future)
+    def run(self, executor: Any, function: Callable[[], Any], future: Any, asked: Line | None) -> None:
+        """Call ``function`` a moment later and give ``future`` what came of it, another moment later.
+
+        ``asked``: the line of the program that wants it, for what is refused meanwhile.
+        """
+        simulation = self.host.simulation
+        begins = simulation.agenda.now + self.host.clock.slept_seconds + self.moment()
+        thread = Thread(self, executor, function, future, asked)
 
         def begin_later() -> None:
             simulation.agenda.at(max(begins, simulation.agenda.now), self._begin, thread)
@@ -120,23 +134,23 @@ class Threads:
 
     def preempt(self) -> None:
         """The host is about to ask for its disk: a thread may lose its turn here."""
-        share = self._host.simulation.preempted
+        share = self.host.simulation.preempted
         thread = current_thread() if share else None
         if thread is not None and not thread.locks and self._chance.random() < share:
             thread.pause(self._chance.random() ** 2 * THREAD_SECONDS)
 
     def moment(self) -> float:
         """How long something waits for its turn."""
-        return self._host.chance.random() ** 2 * THREAD_SECONDS
+        return self.host.chance.random() ** 2 * THREAD_SECONDS
 
     def go_on_after(self, seconds: float, thread: Thread, pause: int) -> None:
         """End a pause of ``thread`` after so many seconds, if it has not ended before."""
-        agenda = self._host.simulation.agenda
+        agenda = self.host.simulation.agenda
         agenda.at(agenda.now + seconds, self._end_pause, thread, pause)
 
     def demand_life(self) -> None:
         """What is left of the dead gets no further."""
-        if not self._host.lives(self._life):
+        if not self.host.lives(self._life):
             raise Stopped
 
     def discard(self) -> None:
@@ -147,23 +161,23 @@ class Threads:
             thread.throw(Stopped())
 
     def _begin(self, thread: Thread) -> None:
-        if self._host.paused:
+        if self.host.paused:
             self._stopped.append(lambda: self._begin(thread))
-        elif self._host.lives(self._life):
+        elif self.host.lives(self._life):
             if thread.future.cancelled():
                 self._next_of(thread.executor)
             else:
                 self._go_on(thread)
 
     def _end_pause(self, thread: Thread, pause: int) -> None:
-        if self._host.paused:
+        if self.host.paused:
             self._stopped.append(lambda: self._end_pause(thread, pause))
-        elif self._host.lives(self._life) and thread.pauses_still(pause):
+        elif self.host.lives(self._life) and thread.pauses_still(pause):
             self._go_on(thread)
 
     def _go_on(self, thread: Thread) -> None:
         self._standing[thread] = None
-        with self._host.simulation.running(self._host):
+        with self.host.simulation.running(self.host):
             thread.parent = getcurrent()
             thread.switch()
         if thread.dead:
@@ -173,7 +187,7 @@ class Threads:
     def _ended(self, thread: Thread) -> None:
         if thread.exited:
             return
-        host, agenda = self._host, self._host.simulation.agenda
+        host, agenda = self.host, self.host.simulation.agenda
         slept, host.clock.slept_seconds = host.clock.slept_seconds, 0.0
         agenda.at(agenda.now + slept + self.moment(), self._tell, thread.future, thread.result, thread.error)
         if id(thread.executor) in self._queues:
@@ -188,8 +202,8 @@ class Threads:
             queue[0]()
 
     def _tell(self, future: Any, result: Any, error: BaseException | None) -> None:
-        if self._host.lives(self._life) and self._host.loop is not None:
-            self._host.loop.call_soon_threadsafe(_settle, future, result, error)
+        if self.host.lives(self._life) and self.host.loop is not None:
+            self.host.loop.call_soon_threadsafe(_settle, future, result, error)
 
 
 def _settle(future: Any, result: Any, error: BaseException | None) -> None:
