@@ -22,9 +22,15 @@ HERE = "tests/simulations/loop/test_handed_over.py"
 
 
 def refusal_of(program: Callable[[], Coroutine[Any, Any, Any]]) -> str:
-    with Simulation(1) as simulation, pytest.raises(NotSimulated) as caught:
-        simulation.complete(program(), on=started(simulation, "purse"), seconds=60.0)
-        simulation.run(until=simulation.agenda.now + 5.0)
+    with Simulation(1) as simulation:
+        host = started(simulation, "purse")
+
+        def go_on() -> None:
+            simulation.complete(program(), on=host, seconds=60.0)
+            simulation.run(until=simulation.agenda.now + 5.0)
+
+        with pytest.raises(NotSimulated) as caught:
+            go_on()
     return str(caught.value)
 
 
