@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from cutpoint.access import tls_complaint
 from cutpoint.errors import ConfigurationError, CoordinatorUnreachable, CutpointError, ProtocolViolation
 from cutpoint.protocol.events import CoordinatorConnected, CoordinatorSaid
 from cutpoint.protocol.holdups import HoldUp, LoopHeld
@@ -280,6 +281,8 @@ def _misfit(url: str, status: int) -> CutpointError:
 
 
 def _words(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientSSLError):
+        return f"its certificate is not believed: {tls_complaint(error)}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return error.os_error.strerror or str(error.os_error)
     if isinstance(error, TimeoutError):

@@ -18,12 +18,14 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from cutpoint.access import is_loopback
 from cutpoint.errors import ConfigurationError, StoreError
 from cutpoint.registry import Registry
 from cutpoint.store import Backend, KeyRing, loaded_keys, open_backend
 from cutpoint.store.identity import StoreSealing, identify
 from cutpoint.store.replica import adopt, read_replica_note
 from cutpoint.store.retention import Policy
+from cutpoint_coordinator.access.tokens import PREFIX as TOKENS
 from cutpoint_coordinator.registry import open_registry
 from cutpoint_coordinator.settings import Address, Settings
 
@@ -48,6 +50,8 @@ async def open_all(settings: Settings, registry_at: Callable[[], Awaitable[Regis
     """
     retention = Policy.parse(settings.keep) if settings.keep else None
     keys = _keys(settings.keys)
+    if settings.tls is not None:
+        settings.tls.context()
     backend = open_backend(settings.store)
     replica = None if settings.replica is None else open_backend(settings.replica)
     listener = await bind(settings.listen)
@@ -64,6 +68,7 @@ async def open_all(settings: Settings, registry_at: Callable[[], Awaitable[Regis
                 await asyncio.to_thread(_check_store, backend)
             registry = await opening()
             try:
+                await _check_access(settings, registry)
                 if remote:
                     await asyncio.to_thread(_check_store, backend)
                 await asyncio.to_thread(_identify, backend, keys)
@@ -77,12 +82,25 @@ async def open_all(settings: Settings, registry_at: Callable[[], Awaitable[Regis
         raise
     return Opened(
         listener=listener,
-        url=_reached_at(settings.listen, listener),
+        url=_reached_at(settings, listener),
         registry=registry,
         backend=backend,
         keys=keys,
         replica=replica,
         retention=retention,
+    )
+
+
+async def _check_access(settings: Settings, registry: Registry) -> None:
+    """Raise `ConfigurationError` if others than this machine could do everything without anybody having said so."""
+    if settings.token is not None or settings.open_access or is_loopback(settings.listen.host):
+        return
+    if await registry.scan(TOKENS):
+        return
+    raise ConfigurationError(
+        f"{settings.listen.host} can be reached from other machines, and no token is asked for; nothing was started; "
+        "make one: cutpoint tokens generate --output admin.token, then add --token-file admin.token; "
+        "or say that anybody may do everything: --open-access"
     )
 
 
@@ -150,10 +168,13 @@ async def bind(address: Address) -> socket.socket:
     return listener
 
 
-def _reached_at(address: Address, listener: socket.socket) -> str:
+def _reached_at(settings: Settings, listener: socket.socket) -> str:
+    address = settings.listen
     port = listener.getsockname()[1]
     everywhere = address.host in ("0.0.0.0", "::")
-    return Address(host=socket.gethostname() if everywhere else address.host, port=port).url
+    return Address(host=socket.gethostname() if everywhere else address.host, port=port).url_of(
+        "https" if settings.tls is not None else "http"
+    )
 
 
 def _folder_of(backend: Backend) -> Path | None:

@@ -26,6 +26,7 @@ from cutpoint.registry import Leader, Leadership
 from cutpoint.store.caching import uncached
 from cutpoint_coordinator.access.audit import Audit
 from cutpoint_coordinator.access.control import Access
+from cutpoint_coordinator.access.tls import Entrance
 from cutpoint_coordinator.agents_endpoint import AgentsEndpoint, Elsewhere
 from cutpoint_coordinator.answers import HealthAnswer, HealthState
 from cutpoint_coordinator.driver import Driver, UnreadableLedger
@@ -47,9 +48,6 @@ log = logging.getLogger(LOG_NAME)
 RETRY_SECONDS = 1.0
 HOLD_SECONDS = 3.0
 """How long an agent is kept waiting that comes while nobody can be named whom it could go to."""
-
-BACKLOG = 4096
-"""How many connections may wait to be taken: after a failover all agents come at once."""
 
 RESIGN_SECONDS = 1.0
 """How long a leader that ends tries to tell the registry; otherwise its lease runs out."""
@@ -109,7 +107,9 @@ class Service:
             self.api.application(), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
         )
         await self._runner.setup()
-        await web.SockSite(self._runner, self._listener, backlog=BACKLOG).start()
+        entrance = Entrance(self._runner, self._listener, self.settings.tls, self.notices)
+        await entrance.open()
+        certificates = asyncio.create_task(entrance.keep_up(), name="cutpoint certificate")
         follower = asyncio.create_task(self._following.run(), name="cutpoint follow")
         tokens = asyncio.create_task(
             self.access.keep_up(self.registry, lambda: self.driver is not None), name="cutpoint tokens"
@@ -124,9 +124,9 @@ class Service:
                     self.notices.add("registry unreachable", f"{error} Trying again.", level=logging.WARNING)
                     await asyncio.sleep(RETRY_SECONDS)
         finally:
-            for task in (follower, tokens):
+            for task in (follower, tokens, certificates):
                 task.cancel()
-            await asyncio.wait((follower, tokens))
+            await asyncio.wait((follower, tokens, certificates))
 
     async def close(self) -> None:
         """Resign, close every connection, let go of everything. Nothing is lost: the registry has it all."""

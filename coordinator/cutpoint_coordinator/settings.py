@@ -11,6 +11,7 @@ from cutpoint.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from cutpoint.policy import Policy
+    from cutpoint_coordinator.access.tls import ServerTls
 
 LOG_NAME = "cutpoint.coordinator"
 """The logger of the whole service."""
@@ -42,7 +43,11 @@ class Address:
     @property
     def url(self) -> str:
         """How the address is reached with HTTP, from where its host name means the same."""
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        return self.url_of("http")
+
+    def url_of(self, scheme: str) -> str:
+        """The same with another scheme."""
+        return f"{scheme}://[{self.host}]:{self.port}" if ":" in self.host else f"{scheme}://{self.host}:{self.port}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +73,7 @@ class Settings:
     what it leaves. ``stale_seconds``: for how long there may be no new recovery point before that is an alert.
     ``heartbeat_seconds``: how often an agent that says nothing is asked whether it is there; half of it is how long
     the answer may take.
-    ``token``: the first administrator's; ``open_access``: let others than this machine in without any.
+    ``tls``: serve https. ``token``: the first administrator's; ``open_access``: let in whoever reaches the address.
     ``requests_per_second``: how often one caller may ask the API; twice that at once.
     """
 
@@ -98,6 +103,7 @@ class Settings:
     heartbeat_seconds: float = 10.0
     join_seconds: float = 10.0
     token: Token | None = None
+    tls: ServerTls | None = None
     open_access: bool = False
     requests_per_second: float = 500.0
 

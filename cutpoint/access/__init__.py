@@ -7,7 +7,7 @@ log in. Nothing here opens a connection or decides what a holder may do.
 from __future__ import annotations
 
 from cutpoint.access.redaction import redacted
-from cutpoint.access.tls import ClientTls, is_loopback
+from cutpoint.access.tls import ClientTls, is_loopback, tls_complaint
 from cutpoint.access.tokens import Token, Verifier
 
-__all__ = ["ClientTls", "Token", "Verifier", "is_loopback", "redacted"]
+__all__ = ["ClientTls", "Token", "Verifier", "is_loopback", "redacted", "tls_complaint"]

@@ -53,6 +53,19 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def tls_complaint(error: BaseException) -> str:
+    """Why a connection with TLS failed, in a few words."""
+    cause: BaseException | None = error
+    while cause is not None:
+        inner = getattr(cause, "certificate_error", None) or getattr(cause, "os_error", None) or cause
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return inner.verify_message
+        if isinstance(inner, ssl.SSLError):
+            return str(inner.reason or inner)
+        cause = cause.__cause__
+    return one_line(error)
+
+
 def load_pair(context: ssl.SSLContext, certificate: AnyPath, key: AnyPath | None) -> None:
     """Let ``context`` show ``certificate``. Raises `ConfigurationError`, also for a key that others may read."""
     secret = Path(key if key is not None else certificate)

@@ -18,7 +18,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from cutpoint.access import ClientTls, Token, is_loopback
+from cutpoint.access import ClientTls, Token, is_loopback, tls_complaint
 from cutpoint.errors import (
     ConfigurationError,
     CoordinatorUnreachable,
@@ -194,6 +194,11 @@ class Asking:
             raise CoordinatorUnreachable(
                 f"the coordinator at {base} did not answer within the time; what it was asked for may still happen; "
                 "look with `cutpoint topology`"
+            ) from error
+        except aiohttp.ClientSSLError as error:
+            raise CoordinatorUnreachable(
+                f"the certificate of {base} is not believed, or it does not believe ours ({tls_complaint(error)}); "
+                "nothing was sent; say whom to believe with --tls-ca FILE, and what to show with --tls-cert FILE"
             ) from error
         except (aiohttp.ClientConnectorError, ConnectionRefusedError) as error:
             raise _Away(

@@ -15,18 +15,21 @@ from cutpoint_coordinator.commands.list_points import points
 from cutpoint_coordinator.commands.manage_keys import keys
 from cutpoint_coordinator.commands.manage_monitors import monitors
 from cutpoint_coordinator.commands.manage_policy import policy
+from cutpoint_coordinator.commands.manage_tokens import tokens
 from cutpoint_coordinator.commands.mark_point import label, pin, unlabel, unpin
 from cutpoint_coordinator.commands.query_point import query
 from cutpoint_coordinator.commands.recover_computation import recover
 from cutpoint_coordinator.commands.release_process import release
 from cutpoint_coordinator.commands.replicate_store import replicate
 from cutpoint_coordinator.commands.run_coordinator import coordinator
+from cutpoint_coordinator.commands.show_audit import audit
 from cutpoint_coordinator.commands.show_point import show
 from cutpoint_coordinator.commands.show_topology import topology
 from cutpoint_coordinator.commands.take_cut import cut
 from cutpoint_coordinator.commands.verify_points import verify
 
 __all__ = [
+    "audit",
     "collect",
     "coordinator",
     "cut",
@@ -46,6 +49,7 @@ __all__ = [
     "release",
     "replicate",
     "show",
+    "tokens",
     "topology",
     "unlabel",
     "unpin",

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cutpoint.errors import ConfigurationError
+from cutpoint_coordinator.commands.access_options import access_options, access_settings
 from cutpoint_coordinator.commands.options import SECONDS
 from cutpoint_coordinator.logs import Format, formatter
 from cutpoint_coordinator.settings import DEFAULT_LISTEN, DEFAULT_REGISTRY, DEFAULT_STORE, Address, Settings
@@ -139,9 +140,11 @@ _ON_THE_LINE = click.core.ParameterSource.COMMANDLINE
 @click.option(
     "--manual-recovery", is_flag=True, help="Do not recover when a process has lost its memory; wait to be told."
 )
+@access_options
 @click.pass_context
 def coordinator(
     context: click.Context,
+    /,
     registry: str,
     store: str,
     listen: str,
@@ -159,6 +162,7 @@ def coordinator(
     objective_seconds: float,
     log_format: Format,
     manual_recovery: bool,
+    **access: Any,
 ) -> None:
     """Run the coordinator. Without flags, its registry and store are in ./cutpoint-data."""
     settings = Settings(
@@ -180,6 +184,7 @@ def coordinator(
         objective_seconds=objective_seconds,
         log_format=log_format,
         manual_recovery=manual_recovery,
+        **access_settings(**access),
     )
     asyncio.run(serve(settings))
 
@@ -238,3 +243,5 @@ async def serve(settings: Settings) -> None:
 def _say_ready(service: Service) -> None:
     where = f"registry {service.settings.registry_shown}, store {service.backend.url}"
     print(f"coordinator: leading, listening on {service.url}, {where}", flush=True)
+    if not service.access.tokens.wanted:
+        print(f"coordinator: {service.access.standing()}", file=sys.stderr, flush=True)

@@ -64,6 +64,7 @@ def settings(*, interval_seconds: float | None = 0.5, deadline_seconds: float = 
         store=STORE,
         listen=Address(host="0.0.0.0", port=DEFAULT_PORT),
         computation="simulated",
+        open_access=True,
         interval_seconds=interval_seconds,
         deadline_seconds=deadline_seconds,
         **{**given, **others},
