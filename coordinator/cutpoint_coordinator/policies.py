@@ -3,7 +3,7 @@
 Where the registry has no policy, what the leader's own flags or file say holds. Once somebody has declared one, that
 rules, whoever leads. A file that a coordinator was started with is declared when it begins to lead if nobody has
 declared a policy yet, or if it is the later word: the coordinator was started after the policy in force was declared,
-and the file is not the one that a start has declared last (decision 0025). In all other cases a difference is told.
+and the file is not the one that a start has declared last (decision 0020). In all other cases a difference is told.
 
 A change is durable before it takes effect, and everything follows it at once.
 """
