@@ -56,6 +56,15 @@ TF = TypeVar("TF", bound=TaskFunction)
 _GOING_AWAY = 1001
 
 
+def _urls_of(coordinator: str | Sequence[str] | None) -> tuple[str, ...]:
+    if coordinator is None:
+        return ()
+    urls = tuple(with_scheme(url) for url in ((coordinator,) if isinstance(coordinator, str) else coordinator))
+    if not urls:
+        raise ConfigurationError("coordinator is an empty list; name at least one URL, or None for no cuts")
+    return urls
+
+
 class Agent:
     """One process of a computation, inside a service.
 
@@ -114,10 +123,7 @@ class Agent:
         )
         self._dialling = Dialling(settings)
         driver.switchboard.dial_to = self._dialling.to
-        named = () if coordinator is None else (coordinator,) if isinstance(coordinator, str) else tuple(coordinator)
-        self._urls = urls = tuple(with_scheme(url) for url in named)
-        if coordinator is not None and not urls:
-            raise ConfigurationError("coordinator is an empty list; name at least one URL, or None for no cuts")
+        self._urls = urls = _urls_of(coordinator)
         self._control = (
             Control(
                 driver=self.driver,

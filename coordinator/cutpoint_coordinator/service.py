@@ -198,20 +198,7 @@ class Service:
             self.candidate, ttl_seconds=self.settings.lease_seconds, address=self.url
         )
         self._following.won()
-        core = Coordination(
-            leader=f"{self.candidate}-{leadership.fence}",
-            store=self.backend.url,
-            policy=self.settings.declared().for_core(),
-        )
-        driver = Driver(
-            core=core,
-            registry=self.registry,
-            leadership=leadership,
-            backend=self.on_call.store(uncached(self.backend)),  # what is in a cache says nothing about the store
-            settings=self.settings,
-            notices=self.notices,
-            keys=self.keys,
-        )
+        driver = self._driver_of(leadership)
         self.on_call.leads(driver)
         keeping = Keeping(
             driver=driver,
@@ -262,6 +249,22 @@ class Service:
                 monitoring.close(),
                 self.access.follow(),
             )
+
+    def _driver_of(self, leadership: Leadership) -> Driver:
+        core = Coordination(
+            leader=f"{self.candidate}-{leadership.fence}",
+            store=self.backend.url,
+            policy=self.settings.declared().for_core(),
+        )
+        return Driver(
+            core=core,
+            registry=self.registry,
+            leadership=leadership,
+            backend=self.on_call.store(uncached(self.backend)),  # what is in a cache says nothing about the store
+            settings=self.settings,
+            notices=self.notices,
+            keys=self.keys,
+        )
 
     async def _resign(self, leadership: Leadership) -> None:
         """Let another coordinator lead at once, if the registry can be told in time."""

@@ -39,6 +39,7 @@ from cutpoint_coordinator.registry.etcd_client import (
 from cutpoint_coordinator.registry.etcd_history import OURS, Horizon, Upkeep
 from cutpoint_coordinator.registry.etcd_keys import Chain, Keys, Moved, Standing
 from cutpoint_coordinator.registry.etcd_lease import LeaseKeeper
+from cutpoint_coordinator.registry.etcd_term import Term
 from cutpoint_coordinator.registry.etcd_watch import KeyWatch
 from cutpoint_coordinator.registry.interface import (
     DEFAULT_PATIENCE_SECONDS,
@@ -58,27 +59,6 @@ _LOOK_SECONDS = 1.0
 
 _PAUSE_SECONDS = 0.1
 _THREADS = 4
-
-
-class _Term:
-    """One leadership held through this object."""
-
-    def __init__(self, leadership: Leadership, lease: int) -> None:
-        self.chain = Chain(leadership)
-        self.lease = lease
-        self.keeper: LeaseKeeper | None = None
-        self.upkeep: asyncio.Task[None] | None = None
-        self.turn = asyncio.Lock()
-        self.ending: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    def end(self, reason: str) -> None:
-        """The leadership is over: stop the keeper, wake who waits for it."""
-        if self.keeper is not None:
-            self.keeper.stop()
-        if self.upkeep is not None:
-            self.upkeep.cancel()
-        if not self.ending.done():
-            self.ending.set_result(reason)
 
 
 class EtcdRegistry:
@@ -105,7 +85,7 @@ class EtcdRegistry:
         self._instance = uuid.uuid4().hex
         self._campaigns = itertools.count(1)
         self._campaigning = asyncio.Lock()
-        self._terms: dict[int, _Term] = {}
+        self._terms: dict[int, Term] = {}
         self._upkeep = upkeep or Upkeep()
         self._watch: KeyWatch | None = None
         self._news = asyncio.Event()
@@ -260,7 +240,7 @@ class EtcdRegistry:
     def _begin(self, standing: Standing, fence: int, lease: int, asked_at: float, ttl_seconds: int) -> Leadership:
         leadership = Leadership(candidate=standing.candidate, fence=fence)
         self._terms = {held: term for held, term in self._terms.items() if not term.ending.done()}
-        term = self._terms[fence] = _Term(leadership, lease)
+        term = self._terms[fence] = Term(leadership, lease)
         loop = asyncio.get_running_loop()
 
         def on_lost(reason: str) -> None:
