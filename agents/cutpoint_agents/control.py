@@ -145,16 +145,14 @@ class Control:
         exchange = self.credentials.begin()
         unreached = self._rota.unreached
         try:
-            connection = await asyncio.wait_for(
-                session.ws_connect(
+            async with asyncio.timeout(self._settings.connect_seconds):  # wait_for may swallow a cancellation
+                connection = await session.ws_connect(
                     url + AGENTS_PATH,
                     heartbeat=self._settings.heartbeat_seconds,
                     max_msg_size=CONTROL_BYTES_MAX,
                     headers={**asking(exchange), **({UNREACHED: unreached} if unreached else {})},
                     ssl=self.credentials.context(url) or True,
-                ),
-                self._settings.connect_seconds,
-            )
+                )
         except aiohttp.ClientResponseError as error:
             raise _misfit(url, error.status) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:

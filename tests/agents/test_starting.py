@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from cutpoint.names import CutNumber, Incarnation
+from cutpoint.names import CutNumber, Incarnation, ProcessName
 from cutpoint.protocol.messages import CutRefused, PartSummary, Prepare, Ready, Start, Unfit
 from cutpoint_agents import Agent
+from cutpoint_agents.credentials import Credentials
 from cutpoint_agents.starting import coordinators_view, with_scheme
 from tests.agents.rig import IMPATIENT, Coordinator, running, until
 
@@ -35,7 +36,6 @@ async def asking(topology: Any) -> AsyncIterator[str]:
     """Something that answers ``topology``, whoever asks."""
 
     async def answer(request: web.Request) -> web.Response:
-        assert request.headers["Authorization"] == "Bearer secret"
         return web.json_response(topology)
 
     app = web.Application()
@@ -133,7 +133,7 @@ async def test_a_value_that_cannot_be_stored_is_said_as_an_error_once(
 async def test_what_the_coordinator_waits_for_is_passed_on(topology: Any, told: str) -> None:
     async with asking(topology) as url:
         urls = ("http://127.0.0.1:9", url.replace("http", "ws") + "/")
-        assert await coordinators_view(urls, "secret", "one") == told  # type: ignore[arg-type]
+        assert await coordinators_view(urls, Credentials(None, None), ProcessName("one")) == told
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:7420", "localhost", "[::1]:7420"])

@@ -134,7 +134,7 @@ async def test_other_families_do_not_disturb_the_ledger(agents: Agents, serve: S
     registry = Faltering()
     leadership = await _leading(registry)
     others = {
-        "policy": b"\xff",
+        "elsewhere/1": b"\xff",
         "webhooks/points": b"{",
         "audit/1": b"",
         "history/points": b"[]",

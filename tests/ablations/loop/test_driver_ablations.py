@@ -64,8 +64,8 @@ AGENT = (
         complaint="bookings: .* were booked",
         seeds=range(40),
         kinds=("demand-recovery",),
-        faults=1,
-        entries=1000,
+        faults=2,
+        entries=2000,
     ),
     Ablation(
         name="a channel that is closed is not drained",

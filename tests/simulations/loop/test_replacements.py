@@ -258,6 +258,7 @@ ELSEWHERE = (
     "signal.raise_signal",
     "time.sleep",
     "threading.Condition.wait",
+    "cutpoint_agents.loop_watch.LoopWatch.start",
 )
 """These are tested with the lives of hosts, and with threads."""
 

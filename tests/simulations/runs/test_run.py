@@ -51,8 +51,9 @@ def test_another_seed_gives_another_run() -> None:
 
 
 def test_who_is_traced_does_the_same() -> None:
-    traced = run(BUSY, BANK, traced=True)
-    assert traced.digest == run(BUSY, BANK).digest
+    plan = (Fault(kind="kill", at=2.0, target="vienna", seconds=0.1),)
+    traced = run(BUSY, BANK, plan=plan, traced=True)
+    assert traced.digest == run(BUSY, BANK, plan=plan).digest
     assert traced.trace is not None
     assert {"start", "end", "send", "receive", "record", "publish", "restore", "fault"} <= {
         entry.kind for entry in traced.trace.entries
