@@ -93,7 +93,8 @@ class Control:
         self.loop_watch.stop()
         if self._outbox is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._outbox.join(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._outbox.join()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait((self._task,))
@@ -145,7 +146,7 @@ class Control:
         exchange = self.credentials.begin()
         unreached = self._rota.unreached
         try:
-            async with asyncio.timeout(self._settings.connect_seconds):  # wait_for may swallow a cancellation
+            async with asyncio.timeout(self._settings.connect_seconds):
                 connection = await session.ws_connect(
                     url + AGENTS_PATH,
                     heartbeat=self._settings.heartbeat_seconds,

@@ -95,7 +95,8 @@ class Collecting:
                 self._due.set()  # it was told; another try
             took = self._loop.time() - began
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), max(self._every_seconds, took / SHARE - took))
+                async with asyncio.timeout(max(self._every_seconds, took / SHARE - took)):
+                    await self._changed.wait()
 
     def follow(self, policy: Policy | None, *, every_seconds: float, per_second: float) -> None:
         """Another policy holds from now on; what it drops goes at the next opportunity."""

@@ -103,7 +103,8 @@ class Records:
                 if loop.time() >= give_up_at:
                     self._despair(str(error))
             try:
-                await asyncio.wait_for(self._ending.wait(), RETRY_SECONDS)
+                async with asyncio.timeout(RETRY_SECONDS):
+                    await self._ending.wait()
             except TimeoutError:
                 continue
         raise Fenced(

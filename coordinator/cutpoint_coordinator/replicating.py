@@ -80,7 +80,8 @@ class Replicating:
                 if await self._round():
                     pause = RETRY_SECONDS
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._due.wait(), REST_SECONDS)
+                        async with asyncio.timeout(REST_SECONDS):
+                            await self._due.wait()
                 else:
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, RETRY_SECONDS_MAX)

@@ -33,7 +33,8 @@ class Request:
     async def wait_opened(self, timeout_seconds: float) -> bool:
         """Wait until the cut has its number or the request has ended; False if neither came within the time."""
         try:
-            await asyncio.wait_for(self.opened.wait(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                await self.opened.wait()
         except TimeoutError:
             return False
         return True

@@ -133,7 +133,8 @@ class Service:
         self.api.close()
         self.access.close()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._endpoint.close(), _SHUTDOWN_SECONDS)
+            async with asyncio.timeout(_SHUTDOWN_SECONDS):
+                await self._endpoint.close()
         if self._runner is not None:
             await self._runner.cleanup()
         self._listener.close()
@@ -269,4 +270,5 @@ class Service:
     async def _resign(self, leadership: Leadership) -> None:
         """Let another coordinator lead at once, if the registry can be told in time."""
         with contextlib.suppress(RegistryError, TimeoutError):
-            await asyncio.wait_for(self.registry.resign(leadership), RESIGN_SECONDS)
+            async with asyncio.timeout(RESIGN_SECONDS):
+                await self.registry.resign(leadership)

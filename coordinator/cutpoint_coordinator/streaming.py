@@ -65,7 +65,8 @@ class Reader:
         if not (self._waiting or self.ended or self.too_slow):
             self._news.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._news.wait()
             except TimeoutError:
                 return ()
         taken = tuple(self._waiting)

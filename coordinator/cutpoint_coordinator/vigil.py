@@ -40,7 +40,8 @@ async def wait_gone(url: str) -> None:
 async def _wait_ended(host: str, port: int) -> tuple[str, int] | None:
     """Connect, and wait until the connection ends; to where it was. None: there was no connection."""
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_SECONDS)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            reader, writer = await asyncio.open_connection(host, port)
     except (OSError, TimeoutError):
         return None
     peer: Any = writer.get_extra_info("peername")
@@ -56,7 +57,8 @@ async def _wait_ended(host: str, port: int) -> tuple[str, int] | None:
 async def _refuses(peer: tuple[str, int]) -> bool:
     for _ in range(REFUSALS):
         try:
-            _, writer = await asyncio.wait_for(asyncio.open_connection(*peer), CONNECT_SECONDS)
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, writer = await asyncio.open_connection(*peer)
         except ConnectionRefusedError:
             await asyncio.sleep(REFUSED_SECONDS)
         except (OSError, TimeoutError):

@@ -150,6 +150,7 @@ def _text(notice: NoticeAnswer, driver: Driver) -> bytes:
 async def _write(response: web.StreamResponse, data: bytes) -> None:
     """Write; close the connection of whoever takes nothing."""
     try:
-        await asyncio.wait_for(response.write(data), WRITE_SECONDS)
+        async with asyncio.timeout(WRITE_SECONDS):
+            await response.write(data)
     except TimeoutError:
         raise ConnectionResetError("the reader takes nothing") from None

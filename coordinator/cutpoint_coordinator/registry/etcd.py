@@ -374,7 +374,8 @@ class EtcdRegistry:
 async def _wait_briefly(news: asyncio.Event) -> None:
     """Wait for news, but not for long: a watch may hear nothing although something has happened."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(news.wait(), _LOOK_SECONDS)
+        async with asyncio.timeout(_LOOK_SECONDS):
+            await news.wait()
 
 
 def _quietly(ask: Callable[[], object]) -> None:
