@@ -120,10 +120,12 @@ def expect_a_readable_failure(printed: str) -> None:
         "def test_wallets_again():",
         "with Wallets() as state:",
         "state.begins(seed=0)",
+        "state.time_passes(seconds=",
     )
     lines = iter(line.strip() for line in printed.splitlines())
     missing = [begin for begin in begins if not any(line.startswith(begin) for line in lines)]
     assert missing == [], printed
+    assert "state.trouble_" not in printed  # it takes no faults
     assert "site-packages" not in printed
     assert len(printed.splitlines()) < 80
     (diagram,) = [line.split(": ", 1)[1] for line in printed.splitlines() if line.strip().startswith("As a diagram: ")]

@@ -351,6 +351,44 @@ def test_a_shorter_history_is_looked_for_only_for_a_while() -> None:
     assert usual == engine.MAX_SHRINKING_SECONDS
 
 
+def test_the_simplest_histories_are_tried_before_another_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found_with_many_faults(*_: object) -> None:
+        raise SimulationFailed("money is kept: after five faults")
+
+    monkeypatch.setattr(looking, "look", found_with_many_faults)
+    with pytest.raises(SimulationFailed, match="there is 995") as caught:
+        Paused.TestCase().runTest()
+    assert "state.begins(seed=0)\n        state.time_passes(seconds=" in caught.value.__notes__[0]
+    with pytest.raises(SimulationFailed, match="after five faults"):
+        Impatient.TestCase().runTest()
+
+
+def test_a_search_for_a_shorter_history_is_cut_short_after_so_many_runs_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs = 3
+    counted: list[int] = []
+
+    class Wrong(Shops):
+        kinds = ()
+
+        @rule(numbers=st.lists(st.integers(0, 1000)))
+        def goes_wrong(self, numbers: list[int]) -> None:
+            counted.append(1)
+            assert sum(numbers) < 600
+
+    monkeypatch.setattr(looking, "SHRINK_RUNS", runs)
+    monkeypatch.setattr(looking, "SHRINK_SECONDS", 500)
+    usual = engine.ConjectureRunner.test_function
+    few = hypothesis.settings(max_examples=30, stateful_step_count=5, database=None, derandomize=True)
+    with pytest.raises(AssertionError) as caught:
+        looking.look(Wrong, few)
+    said = f"Shorter ones were looked for in {runs} runs: not necessarily the shortest." in caught.value.__notes__
+    assert said
+    assert len(counted) < 300
+    assert engine.ConjectureRunner.test_function is usual
+
+
 @pytest.mark.parametrize("missing", ["the limit", "its module"])
 def test_a_hypothesis_without_that_limit_runs_machines_too(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Short(Shops):
