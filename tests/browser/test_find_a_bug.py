@@ -29,7 +29,7 @@ def wallets(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 def fail_again(machine: type[ClusterMachine]) -> None:
     with machine() as state:
         state.begins(seed=0)
-        state.time_passes(seconds=0.5)
+        state.time_passes(seconds=0.1)
 
 
 def step_to(page: Page, words: str) -> None:
