@@ -9,26 +9,22 @@ should).
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 from cutpoint.errors import ConfigurationError, CutpointError
+from cutpoint.testing.mortal import mortal
 
 HOST = "127.0.0.1"
 _PORTS = range(20000, 32000)
 """Below the range from which operating systems take ports for outgoing connections: none of them can steal ours
 while the server is down."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 def free_ports(count: int) -> tuple[int, ...]:
@@ -45,21 +41,6 @@ def free_ports(count: int) -> tuple[int, ...]:
         if len(found) == count:
             return tuple(found)
     raise ConfigurationError(f"No {count} free ports on {HOST} between {_PORTS.start} and {_PORTS.stop}; free some.")
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """What a child runs first so that the kernel kills it when its starter dies; None where there is no such way."""
-    if not sys.platform.startswith("linux"):
-        return None
-    library = ctypes.CDLL(None)
-    parent = os.getpid()
-
-    def arm() -> None:
-        library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return arm
 
 
 class LoopbackServer(ABC):
@@ -110,13 +91,12 @@ class LoopbackServer(ABC):
         self.data_directory.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command(),
+                mortal(self._command()),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=self._environment(),
                 start_new_session=False,
-                preexec_fn=_die_with_parent(),
             )
 
     def wait_healthy(self, *, deadline_seconds: float = 20.0) -> None:

@@ -8,9 +8,6 @@ process id of a child of ours.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -21,14 +18,13 @@ from typing import Literal, Protocol
 
 from cutpoint.errors import CutpointError
 from cutpoint.testing.etcd_server import EtcdServer
+from cutpoint.testing.mortal import mortal
 
 Kind = Literal["origin", "destination", "coordinator", "etcd"]
 
 DEATHS_MAX = 8
 DEATHS_SECONDS = 20.0
 """More unprompted ends than this within these seconds, and the child is not started again."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 class Child(Protocol):
@@ -74,12 +70,11 @@ class PythonChild:
         """Start it with the same arguments as before."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command,
+                mortal(self._command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches the demo, and the demo ends its children
-                preexec_fn=_die_with_parent(),  # it calls prctl only
             )
 
     def kill(self) -> None:
@@ -183,18 +178,3 @@ def last_line(log: Path) -> str:
         if lines:
             return lines[-1].strip()[:300]
     return "nothing"
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """What a child runs before Python so that the kernel kills it when the demo dies; None where there is no way."""
-    if not sys.platform.startswith("linux"):
-        return None
-    library = ctypes.CDLL(None)
-    parent = os.getpid()
-
-    def arm() -> None:
-        library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return arm
