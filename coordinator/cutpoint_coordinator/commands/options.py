@@ -97,7 +97,7 @@ def store_option(command: Decorated) -> Decorated:
         "--store",
         "store_url",
         metavar="URL",
-        help="Read this store directly, without a coordinator: a folder, or file:///absolute/path.",
+        help="Read this store directly, without a coordinator: a folder, or a bucket as s3://BUCKET/PREFIX.",
     )(command)
 
 

@@ -45,7 +45,7 @@ class Point(click.IntRange):
     "store_url",
     metavar="URL",
     required=True,
-    help="Where the recovery point is: a folder, or file:///absolute/path. It is only read.",
+    help="Where the recovery point is: a folder, or a bucket as s3://BUCKET/PREFIX. It is only read.",
 )
 @click.option(
     "--app", metavar="MODULE:FACTORY", required=True, help="The function that declares the services on a Cluster."

@@ -1,8 +1,8 @@
 """The functions of `os` on a simulated disk, with their own names and parameters.
 
-`READING` and `WRITING` take a path or descriptor first, `PAIRS` two paths, `DESCRIPTORS` a descriptor that is known to
-be simulated. What is in none of these is refused (`REFUSED_PATHS`, `REFUSED_DESCRIPTORS`): better no answer than a
-wrong one.
+`READING` and `ONLY_SIMULATED` take a path or descriptor first, `PAIRS` two paths, `DESCRIPTORS` a descriptor that is
+known to be simulated. What is in none of these is refused (`REFUSED_PATHS`, `REFUSED_DESCRIPTORS`): better no answer
+than a wrong one.
 """
 
 from __future__ import annotations
@@ -155,20 +155,21 @@ READING: Final[dict[str, Call]] = {
     "readlink": _readlink,
     "scandir": _scandir,
     "stat": _stat,
-    "statvfs": _statvfs,
 }
 
-WRITING: Final[dict[str, Call]] = {
+ONLY_SIMULATED: Final[dict[str, Call]] = {
     "chmod": _chmod,
     "mkdir": _mkdir,
     "remove": _unlink,
     "removexattr": _no_attributes,
     "rmdir": _rmdir,
     "setxattr": _no_attributes,
+    "statvfs": _statvfs,
     "truncate": _truncate,
     "unlink": _unlink,
     "utime": _utime,
 }
+"""What writes, or tells how full a disk is: refused where the path leads to a real one."""
 
 PAIRS: Final[dict[str, Call]] = {"link": _link, "rename": _rename, "replace": _rename}
 

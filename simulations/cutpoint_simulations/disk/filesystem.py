@@ -109,7 +109,7 @@ class FileSystem:
         }
         for name, call in calls.READING.items():
             wanted["os", name] = functools.partial(self._on_path, call, f"os.{name} of", False)
-        for name, call in calls.WRITING.items():
+        for name, call in calls.ONLY_SIMULATED.items():
             wanted["os", name] = functools.partial(self._on_path, call, f"os.{name} of", True)
         for name, call in calls.PAIRS.items():
             wanted["os", name] = functools.partial(self._on_pair, call, f"os.{name} of")

@@ -6,6 +6,8 @@ the way to the operating system they raise an audit event (PEP 578), and if a ho
 
 from __future__ import annotations
 
+import ctypes
+import os
 from typing import Any
 
 from cutpoint_simulations.disk import FileSystem
@@ -39,10 +41,13 @@ _REFUSED = {
     "socket.getnameinfo": ("a real resolver", "use loop.getnameinfo()"),
     "socket.sendmsg": _SOCKET,
     "socket.sendto": _SOCKET,
+    "syslog.openlog": ("the system's log", "use logging"),
+    "syslog.syslog": ("the system's log", "use logging"),
     "time.sleep": ("a sleep that was looked up before the simulation", "call time.sleep by that name"),
 }
 _FILES = FileSystem(disk_of_current)
-_OF_THE_MACHINE = ("/dev/random", "/dev/urandom", "/proc/", "/sys/")
+_OF_THE_MACHINE = ("/dev/random", "/dev/urandom", "/proc", "/sys")
+_LOOKS = ("open", "os.listdir", "os.scandir")
 _OF_FILES = ("open", "os.", "sqlite3.")
 
 
@@ -54,7 +59,9 @@ def audit(event: str, arguments: tuple[Any, ...], running: Any = running) -> Non
     refused = _REFUSED.get(event)
     if refused is not None:
         host.refuse(not_simulated(*refused))
-    if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith(_OF_THE_MACHINE):
+    if event == "ctypes.dlsym" and not isinstance(arguments[0], ctypes.PyDLL):
+        host.refuse(not_simulated(f"a call of C code, {arguments[1]}", "do without it in the simulation"))
+    if event in _LOOKS and _is_of_the_machine(arguments[0]):
         host.refuse(not_simulated(f"the machine's {arguments[0]}", "ask the standard library, which is simulated"))
     if not event.startswith(_OF_FILES):
         return
@@ -62,3 +69,10 @@ def audit(event: str, arguments: tuple[Any, ...], running: Any = running) -> Non
         _FILES.audit(event, arguments)
     except NotSimulated as error:
         host.refuse(error)
+
+
+def _is_of_the_machine(path: Any) -> bool:
+    if not isinstance(path, str | bytes):
+        return False
+    shown = os.path.normpath(os.fsdecode(path))
+    return any(shown == real or shown.startswith(f"{real}/") for real in _OF_THE_MACHINE)

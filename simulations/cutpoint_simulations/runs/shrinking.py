@@ -97,7 +97,8 @@ class _Search:
         """Heal as soon as the failure allows, and let the services make less work."""
         last = max((fault.at for fault in self.best.plan), default=0.0)
         at = self.best.violations[0].at + _SLACK_SECONDS
-        for seconds in (max(last + _SLACK_SECONDS, SHORTEST_SECONDS), at, self.scenario.seconds / 2):
+        for seconds in (last + _SLACK_SECONDS, at, self.scenario.seconds / 2):
+            seconds = max(seconds, SHORTEST_SECONDS)
             if last < seconds < self.scenario.seconds:
                 self._still_fails(self.best.plan, dataclasses.replace(self.scenario, seconds=round(seconds, 3)))
         while self.scenario.pace < PACE_MOST:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import ctypes
 import datetime
 import email.utils
 import gc
@@ -15,15 +16,18 @@ import queue
 import random
 import secrets
 import selectors
+import shutil
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+import syslog
 import threading
 import time
 import uuid
 from collections.abc import Callable
+from multiprocessing import shared_memory
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +181,9 @@ def test_identifiers_by_time_do_not_repeat_and_remember_nothing_of_other_hosts()
 PROCESS: dict[str, tuple[Callable[[], Any], object]] = {
     "os.getpid": (lambda: os.getpid(), 101),
     "os.getppid": (lambda: os.getppid(), 1),
+    "os.getpgid": (lambda: (os.getpgid(0), os.getpgid(os.getpid())), (101, 101)),
+    "os.getpgrp": (lambda: os.getpgrp(), 101),
+    "os.getsid": (lambda: os.getsid(0), 101),
     "os.cpu_count": (lambda: os.cpu_count(), 4),
     "os.process_cpu_count": (lambda: getattr(os, "process_cpu_count", lambda: 4)(), 4),
     "os.sched_getaffinity": (lambda: os.sched_getaffinity(0), {0, 1, 2, 3}),
@@ -192,7 +199,7 @@ PROCESS: dict[str, tuple[Callable[[], Any], object]] = {
     "threading.get_native_id": (lambda: threading.get_native_id(), 101),
     "threading.Lock": (lambda: _locked(threading.Lock()), [True, False, True, False]),
     "_thread.allocate_lock": (lambda: _locked(__import__("_thread").allocate_lock()), [True, False, True, False]),
-    "threading.RLock": (lambda: _locked_twice(threading.RLock()), [True, True, True]),
+    "threading.RLock": (lambda: _locked_twice(threading.RLock()), [2, True, True, True]),
     "queue.SimpleQueue": (lambda: _queued(queue.SimpleQueue()), ["in", "out"]),
     "concurrent.futures.thread.ThreadPoolExecutor.submit": (lambda: _submitted(), (3, "KeyError(1)", "shut")),
     "asyncio.events.get_event_loop": (lambda: type(asyncio.get_event_loop()).__name__, "HostLoop"),
@@ -209,7 +216,7 @@ def _locked(lock: Any) -> list[bool]:
 
 def _locked_twice(lock: Any) -> list[bool]:
     with lock, lock:
-        held = [lock.acquire(), lock.acquire(False)]
+        held = [lock._recursion_count(), lock.acquire(), lock.acquire(False)]
         lock.release()
         lock.release()
     with pytest.raises(RuntimeError, match="cannot release"):
@@ -281,6 +288,8 @@ REFUSED = (
     ),
     *("os.execve", "os.wait", "os.wait3", "os.wait4", "os.waitid", "os.waitpid", "os.eventfd", "os.memfd_create"),
     *("os.openpty", "os.pidfd_open", "os.pipe", "os.pipe2", "subprocess.Popen.__init__"),
+    *("multiprocessing.shared_memory.SharedMemory.__init__", "multiprocessing.synchronize.SemLock.__init__"),
+    *("_thread.interrupt_main", "faulthandler.dump_traceback_later", "faulthandler.register"),
     *("multiprocessing.process.BaseProcess.start", "concurrent.futures.process.ProcessPoolExecutor.submit"),
     *("signal.alarm", "signal.pause", "signal.pthread_kill", "signal.pthread_sigmask", "signal.setitimer"),
     *("signal.set_wakeup_fd", "signal.siginterrupt", "signal.signal", "signal.sigpending", "signal.sigtimedwait"),
@@ -397,6 +406,14 @@ ASKED: dict[str, tuple[Callable[[], Any], str]] = {
     "a socket of a class of its own": (lambda: type("Mine", (socket.socket,), {})(), "a real socket"),
     "a real random device": (lambda: open("/dev/urandom", "rb"), "/dev/urandom"),  # noqa: SIM115
     "proc": (lambda: Path("/proc/self/stat").read_text(), "/proc/self/stat"),
+    "proc by a detour": (lambda: Path("/dev/../proc/uptime").read_text(), "/dev/../proc/uptime"),
+    "all processes": (lambda: os.listdir("/proc"), "/proc"),
+    "a device of the machine": (lambda: os.scandir(b"/sys/class"), "/sys/class"),
+    "the machine's disks": (lambda: shutil.disk_usage("/"), "statvfs"),
+    "C code": (lambda: ctypes.CDLL(None).time(None), "C code, time"),
+    "the system's log": (lambda: syslog.syslog("x"), "the system's log"),
+    "shared memory": (lambda: shared_memory.SharedMemory(create=True, size=1), "shared memory"),
+    "a lock between processes": (lambda: multiprocessing.get_context("spawn").Lock(), "a lock between processes"),
     "another process": (lambda: os.kill(1, signal.SIGTERM), "os.kill() of another process"),
     "a file elsewhere": (lambda: Path("/tmp/elsewhere").write_text(""), "/tmp/elsewhere"),
     "sqlite": (lambda: importlib.import_module("sqlite3").connect("/tmp/elsewhere.db"), "/tmp/elsewhere.db"),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
+import errno
+import faulthandler
 import functools
 import gc
 import multiprocessing.process
+import multiprocessing.shared_memory
+import multiprocessing.synchronize
 import os
 import platform
 import signal
@@ -48,6 +53,7 @@ def replacements() -> list[Replacement]:
         served(signal, "raise_signal", lambda host, number: _kill(host, host.pid, number)),
         *all_refused(os, ("killpg",), "os.{}()", "tell the simulation to kill a host"),
         *all_refused(os, _CHILDREN, "os.{}()", child),
+        *(served(os, name, _own_group) for name in ("getpgid", "getpgrp", "getsid")),
         *all_refused(os, _WAITS, "os.{}()", child),
         *all_refused(os, _PIPES, "os.{}()", "use TCP"),
         *all_refused(os, _OF_THE_WHOLE_PROCESS, "os.{}()", "it would change every host"),
@@ -55,10 +61,21 @@ def replacements() -> list[Replacement]:
         served(atexit, "unregister", lambda host, function: host.forget_at_exit(function)),
         refused(subprocess.Popen, "__init__", "a child process", child),
         refused(multiprocessing.process.BaseProcess, "start", "a child process", child),
+        refused(multiprocessing.shared_memory.SharedMemory, "__init__", "shared memory", "use TCP"),
+        refused(multiprocessing.synchronize.SemLock, "__init__", "a lock between processes", "use threading's"),
+        refused(_thread, "interrupt_main", "_thread.interrupt_main()", "tell the simulation to interrupt a host"),
+        *all_refused(faulthandler, ("dump_traceback_later", "register"), "faulthandler.{}()", "do without it"),
         *all_refused(signal, _SIGNALS, "signal.{}()", "use loop.add_signal_handler() or loop.call_later()"),
         *all_refused(signal, _SIGNAL_WAITS, "signal.{}()", "use loop.add_signal_handler()"),
         served(gc, "enable", lambda host: None),  # when it would run is not the seed's choice
     ]
+
+
+def _own_group(host: Host, *pid: int) -> int:
+    """Every host leads a group and a session of its own; there is no other process that it may ask about."""
+    if pid and pid[0] not in (0, host.pid):
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+    return host.pid
 
 
 def _leave(host: Host, status: int) -> None:
