@@ -51,10 +51,12 @@ def watch_core(at: Callable[[str], None]) -> None:
         if isinstance(event, was.ManifestWritten):
             at("written")
         effects = step(self, event)
-        if isinstance(event, was.AgentSaid) and isinstance(event.message, PartStored):
-            at("some-parts")
+        said = event.said if isinstance(event, was.AgentsSaid) else (event,)
+        stored = any(isinstance(each, was.AgentSaid) and isinstance(each.message, PartStored) for each in said)
         if any(isinstance(effect, ask.CheckParts) for effect in effects):
             at("all-parts")
+        elif stored:
+            at("some-parts")
         if any(isinstance(effect, ask.SetDeadline) for effect in effects):
             asyncio.get_running_loop().call_later(SAID_SECONDS, at, "begun")
         return effects
