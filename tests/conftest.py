@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 from hypothesis import settings
 
 from tests.docs.documented import ROOT, Documentation
+
+# A shell that runs the tests in the background has SIGINT ignored, and every child of theirs would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every machine and no clock in the verdict: a failure here is a failure there.
 settings.register_profile("cutpoint", derandomize=True, deadline=None, database=None)

@@ -17,7 +17,7 @@ from cutpoint_simulations.runs import BANK, Outcome, Scenario, run
 from cutpoint_simulations.runs.report import tell_shrunk
 from cutpoint_simulations.runs.shrinking import Shrunk, shrink
 
-RERUNS = 40
+RERUNS = 25
 """What one shrinking may cost."""
 
 PLAIN = dataclasses.replace(BANK, keep="", replicated=False, preempted=0.0, turn_seconds=TURN_SECONDS)

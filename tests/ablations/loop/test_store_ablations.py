@@ -28,7 +28,7 @@ CAPTURES = (
         oracle="capture",
         complaint=NOT_AS_RECORDED,
         seeds=range(20),
-        entries=250,
+        entries=1500,
     ),
     Ablation(
         name="edits that last are forgotten by a capture",
@@ -44,7 +44,7 @@ CAPTURES = (
         oracle="capture",
         complaint=NOT_AS_RECORDED,
         seeds=range(20),
-        entries=250,
+        entries=1500,
     ),
     Ablation(
         name="what changed before an abandoned cut is not told again",
@@ -84,8 +84,8 @@ DELTAS = (
         ablate=out.merged_runs_replace_whatever_is_there,
         oracle="capture",
         complaint=NOT_AS_RECORDED,
-        seeds=range(15, 55),
-        entries=1200,
+        seeds=range(56, 136),
+        entries=3000,
         base=SLOW,
     ),
 )
@@ -105,8 +105,8 @@ COLLECTING = (
         ablate=out.young_packs_are_garbage,
         oracle="progress",
         complaint="a part is not what was written: .* object packs/.* is not in|had .* s to",
-        seeds=range(20),
-        entries=500,
+        seeds=range(8, 48),
+        entries=1000,
         base=COLLECTED,
     ),
     Ablation(
