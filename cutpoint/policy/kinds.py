@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from abc import ABC, abstractmethod
 from typing import Any
 
 from cutpoint.errors import ConfigurationError
@@ -23,12 +24,12 @@ class Wrong(Exception):
         self.what, self.remedy, self.item = what, remedy, item
 
 
-class Kind:
+class Kind(ABC):
     """What is written for a key, and what it means."""
 
+    @abstractmethod
     def read(self, value: Any) -> Any:
         """What ``value`` means. Raises `Wrong`."""
-        raise NotImplementedError
 
     def write(self, meant: Any) -> Any:
         """What `read` takes for ``meant``, as people write it."""
