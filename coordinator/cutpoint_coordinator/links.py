@@ -87,7 +87,7 @@ class Links:
         if self._links.pop(connection, None) is None:
             return False
         life = self._lives.pop(connection)
-        if self._connections[life] == connection:
+        if self._connections.get(life) == connection:
             del self._connections[life]
         return True
 

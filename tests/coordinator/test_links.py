@@ -52,6 +52,16 @@ async def test_the_last_connection_of_a_life_is_found_until_it_is_closed() -> No
     assert not links.close(second)
 
 
+async def test_connections_of_a_life_may_close_in_any_order() -> None:
+    """Seed 8945 of the bank: an agent that connected again while its first connection was reset."""
+    links, name, life = Links(), ProcessName("p"), Life("x")
+    (first, _), (second, _) = links.open(name, life), links.open(name, life)
+    assert links.close(second)
+    assert links.of(name, life) is None
+    assert links.close(first)
+    assert not links.close(first)
+
+
 async def test_what_is_said_in_one_turn_is_heard_at_once_and_in_order() -> None:
     heard: list[AgentsSaid] = []
     hearing = Hearing(heard.append)
