@@ -138,7 +138,10 @@ class Registry(Protocol):
         """
 
     async def resign(self, leadership: Leadership) -> None:
-        """Give ``leadership`` up, so that another candidate leads at once. Harmless if it has ended already."""
+        """Give ``leadership`` up, so that another candidate leads at once. Harmless if it has ended already.
+
+        It is kept up no more even if the registry cannot be told: then another leads when its lease has run out.
+        """
 
     async def read(self, key: str) -> Record | None:
         """The record at ``key``, or None."""

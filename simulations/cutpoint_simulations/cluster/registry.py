@@ -111,7 +111,7 @@ class RegistryClient:
         self._shared = shared
         self._host = host
         self._patience_seconds = patience_seconds
-        self._keepers: list[asyncio.Task[None]] = []
+        self._keepers: dict[int, asyncio.Task[None]] = {}
 
     async def campaign(self, candidate: str, *, ttl_seconds: float, address: str) -> Leadership:
         """See `Registry.campaign`."""
@@ -121,7 +121,7 @@ class RegistryClient:
                 leadership = await self._shared.memory.campaign(candidate, ttl_seconds=ttl_seconds, address=address)
                 self._shared.renew(leadership, ttl_seconds)
                 await self._answer()  # who does not hear that it leads renews no lease
-                self._keepers.append(asyncio.create_task(self._keep(leadership, ttl_seconds)))
+                self._keepers[leadership.fence] = asyncio.create_task(self._keep(leadership, ttl_seconds))
                 return leadership
             await asyncio.sleep(POLL_SECONDS)
 
@@ -146,7 +146,7 @@ class RegistryClient:
 
     async def lost(self, leadership: Leadership) -> str:
         """See `Registry.lost`."""
-        await asyncio.wait(self._keepers[-1:])
+        await asyncio.wait([self._keepers[leadership.fence]])
         return f"the lease of {leadership.candidate} has run out"
 
     async def leader(self) -> Leader | None:
@@ -168,7 +168,8 @@ class RegistryClient:
         await self._shared.memory.dismiss(leader)
 
     async def resign(self, leadership: Leadership) -> None:
-        """See `Registry.resign`."""
+        """See `Registry.resign`. The lease is kept up no more, heard or not: otherwise it would stand for ever."""
+        self._keepers[leadership.fence].cancel()
         await self._call()
         await self._shared.memory.resign(leadership)
 
@@ -196,7 +197,7 @@ class RegistryClient:
 
     async def close(self) -> None:
         """See `Registry.close`."""
-        for keeper in self._keepers:
+        for keeper in self._keepers.values():
             keeper.cancel()
 
     async def _call(self, patience_seconds: float | None = None) -> None:

@@ -60,6 +60,21 @@ async def test_a_commit_given_up_in_doubt_may_be_given_again_before_and_after_th
     assert changes(await own_etcd.item("x"), leadership.fence) == [settled.revision]
 
 
+async def test_who_resigns_keeps_its_lease_up_no_more_though_etcd_was_not_told(
+    own_etcd: EtcdSubject, own_etcd_server: EtcdServer
+) -> None:
+    own_etcd.patience_seconds = 0.5
+    registry = await own_etcd.connect()
+    leadership = await registry.campaign("c", ttl_seconds=2, address="-")
+    own_etcd_server.pause()
+    with pytest.raises(RegistryError, match="its lease will run out by itself"):
+        await registry.resign(leadership)
+    own_etcd_server.resume()
+    async with asyncio.timeout(30):
+        again = await registry.campaign("d", ttl_seconds=2, address="-")
+    assert again.fence > leadership.fence
+
+
 async def test_a_leader_whose_lease_is_gone_is_fenced_even_if_nobody_has_followed(etcd: EtcdSubject) -> None:
     registry = await etcd.connect()
     leadership = await registry.campaign("c", ttl_seconds=60, address="-")

@@ -17,11 +17,13 @@ from cutpoint.protocol.effects import Effect
 from cutpoint.protocol.handshake import Handshakes
 from cutpoint.protocol.messages import Hello, SessionRecord, Welcome
 from cutpoint.protocol.session import Session
+from cutpoint.registry import Leadership
 from cutpoint_coordinator import faults
 from cutpoint_coordinator.faults import Handler
 from cutpoint_coordinator.http import application
 from cutpoint_simulations.cluster import Cluster
 from cutpoint_simulations.cluster.cluster import SERVICE_PORT, CreateApp
+from cutpoint_simulations.cluster.registry import RegistryClient
 from cutpoint_simulations.loop import event_loop
 from cutpoint_simulations.loop.network import Link
 from cutpoint_simulations.oracles import Descent, Violation
@@ -144,3 +146,13 @@ def ended_sessions_are_opened_anew(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Session, "freeze", frozen)
     patch.setattr(Handshakes, "welcomed", answered)
     patch.setattr(Handshakes, "_is_over", is_over)
+
+
+def resigned_leases_are_kept_up(patch: pytest.MonkeyPatch) -> None:
+    """A coordinator that resigned unheard kept its lease in the simulated registry, and nobody ever led again."""
+
+    async def resign(client: RegistryClient, leadership: Leadership) -> None:
+        await client._call()
+        await client._shared.memory.resign(leadership)
+
+    patch.setattr(RegistryClient, "resign", resign)

@@ -190,6 +190,15 @@ FOUND = (
         seconds=2.0,
     ),
     Found(
+        put_back=bugs_back.resigned_leases_are_kept_up,
+        complaint="progress: after the healing at 4.000 s a cut after ",
+        seed=9468,
+        plan=(Fault(kind="dropped-calls", at=0.08, seconds=3.5, amount=0.7),),
+        kept=(0.0085, 0.034, 0.187),
+        interval_seconds=0.25,
+        habits=Habits(window_messages=256),
+    ),
+    Found(
         put_back=bugs_back.ended_sessions_are_opened_anew,
         complaint="progress: after the healing at 6.500 s a cut after ",
         seed=16,
