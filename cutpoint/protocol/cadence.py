@@ -100,6 +100,7 @@ class Cadence:
         self._setback_at = 0.0
         self._enough_at: float | None = None
         self._reports: dict[ProcessName, _Report] = {}
+        self._messages_since = self._bytes_since = 0
         self._timer: float | None = None
 
     # ---------------------------------------------------------------------------------------------- what happened
@@ -121,6 +122,7 @@ class Cadence:
             self._set_back(now)
             return
         self.setbacks, self._enough_at = 0, None
+        self._messages_since = self._bytes_since = 0
         self._reports = {
             name: dataclasses.replace(
                 report, traffic=Traffic(messages=report.traffic.messages, bytes=report.traffic.bytes)
@@ -138,12 +140,18 @@ class Cadence:
         rate = 0.0
         if former is not None and now > former.at and traffic.messages >= former.traffic.messages:
             rate = (traffic.messages - former.traffic.messages) / (now - former.at)
+        before = Traffic(messages=0, bytes=0) if former is None else former.traffic
+        self._messages_since += traffic.messages_since - before.messages_since
+        self._bytes_since += traffic.bytes_since - before.bytes_since
         self._reports[process] = _Report(at=now, traffic=traffic, rate=rate)
         self._judge_volume(now)
 
     def lost(self, process: ProcessName) -> None:
         """A process is not connected any more; it reports what it has sent when it comes back."""
-        self._reports.pop(process, None)
+        former = self._reports.pop(process, None)
+        if former is not None:
+            self._messages_since -= former.traffic.messages_since
+            self._bytes_since -= former.traffic.bytes_since
 
     def elapsed(self, now: float, *, blocked: bool) -> bool:
         """The timer has run down: whether a cut is to begin now. ``blocked``: none can begin, whatever is due.
@@ -179,8 +187,7 @@ class Cadence:
 
     def volume(self) -> tuple[int, int]:
         """How many messages, and bytes, were sent since the last recovery point, as far as processes have said."""
-        reports = [each.traffic for each in self._reports.values()]
-        return sum(each.messages_since for each in reports), sum(each.bytes_since for each in reports)
+        return self._messages_since, self._bytes_since
 
     # ---------------------------------------------------------------------------------------------------- inside
 

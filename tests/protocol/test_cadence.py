@@ -222,6 +222,31 @@ def test_a_life_that_counts_anew_has_no_rate_and_a_process_that_is_gone_none_eit
     assert (clock.cadence.rate(clock.now), clock.cadence.volume()) == (0, (5, 50))
 
 
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("pqr"), st.integers(0, 99)) | st.sampled_from("pqr") | st.just(None), max_size=30
+    )
+)
+def test_the_volume_is_the_sum_of_what_those_who_are_there_said_last(
+    happened: list[tuple[str, int] | str | None],
+) -> None:
+    """Counted as it changes, for a thousand processes report every second."""
+    cadence, last = Cadence(Rhythm(after_messages=10**9)), dict[str, int]()
+    for each in happened:
+        if each is None:
+            cadence.ended(0.0, published=True)
+            last = dict.fromkeys(last, 0)
+        elif isinstance(each, str):
+            cadence.lost(ProcessName(each))
+            last.pop(each, None)
+        else:
+            name, since = each
+            traffic = Traffic(messages=since, bytes=2 * since, messages_since=since, bytes_since=2 * since)
+            cadence.reported(0.0, ProcessName(name), traffic)
+            last[name] = since
+    assert cadence.volume() == (sum(last.values()), 2 * sum(last.values()))
+
+
 def test_another_rhythm_holds_at_once() -> None:
     clock = Clockwork(ON_DEMAND)
     clock.advance(50)
