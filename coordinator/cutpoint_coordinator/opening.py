@@ -169,8 +169,8 @@ async def bind(address: Address) -> socket.socket:
 
 
 def _reached_at(settings: Settings, listener: socket.socket) -> str:
-    address = settings.listen
-    port = listener.getsockname()[1]
+    address = settings.advertise or settings.listen
+    port = (settings.advertise and settings.advertise.port) or listener.getsockname()[1]
     everywhere = address.host in ("0.0.0.0", "::")
     return Address(host=socket.gethostname() if everywhere else address.host, port=port).url_of(
         "https" if settings.tls is not None else "http"

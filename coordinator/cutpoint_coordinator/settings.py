@@ -27,7 +27,7 @@ _COMPUTATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Address:
-    """Where to listen. ``port`` 0: whichever is free."""
+    """Where to listen, or to be reached. ``port`` 0: whichever is free."""
 
     host: str
     port: int
@@ -37,7 +37,7 @@ class Address:
         """Read ``HOST:PORT``. Raises `ConfigurationError`."""
         found = _LISTEN.fullmatch(text)
         if found is None or int(found["port"]) > 65535:
-            raise ConfigurationError(f"{text!r} is not an address to listen on; nothing was started; write HOST:PORT.")
+            raise ConfigurationError(f"{text!r} is not an address; nothing was started; write HOST:PORT.")
         return cls(host=found["host"].strip("[]") or "0.0.0.0", port=int(found["port"]))
 
     @property
@@ -55,6 +55,7 @@ class Settings:
     """One coordinator. All times in seconds. ``keys``: the file of the keys that sign, verify and open.
 
     ``policy``: the declared policy, read from ``policy_file``; without one, the fields below that are short for it.
+    ``advertise``: where agents, operators and other coordinators reach it, if not where it listens; port 0: the same.
     ``keep``: which recovery points stay, as `cutpoint.store.retention` reads it; empty: all of them.
     ``replica``: the URL of a second location that is kept in step with the store.
     ``interval_seconds``: how long after a cut's end the next one begins; None: on demand only.
@@ -82,6 +83,7 @@ class Settings:
     policy: Policy | None = None
     policy_file: str = ""
     listen: Address = Address(host="127.0.0.1", port=DEFAULT_PORT)
+    advertise: Address | None = None
     computation: str = "default"
     keys: str | None = None
     keep: str = ""

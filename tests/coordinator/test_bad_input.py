@@ -64,9 +64,14 @@ def taken() -> Iterator[int]:
         (
             "coordinator --listen nowhere",
             1,
-            "'nowhere' is not an address to listen on; nothing was started; write HOST:PORT",
+            "'nowhere' is not an address; nothing was started; write HOST:PORT",
         ),
-        ("coordinator --listen 127.0.0.1:99999", 1, "'127.0.0.1:99999' is not an address to listen on"),
+        ("coordinator --listen 127.0.0.1:99999", 1, "'127.0.0.1:99999' is not an address"),
+        (
+            "coordinator --advertise example.org",
+            1,
+            "'example.org' is not an address; nothing was started; write HOST:PORT",
+        ),
         ("coordinator --listen 192.0.2.1:7420", 1, "cannot listen on 192.0.2.1:7420 (Cannot assign requested address)"),
         ("coordinator --listen 127.0.0.1:0 --computation ../up", 1, "'../up' cannot name a computation"),
         ("coordinator --listen 127.0.0.1:0 --registry zookeeper://x", 1, "'zookeeper://x' is not a registry"),

@@ -143,7 +143,8 @@ def environment() -> dict[str, str]:
 def type_in(commands: tuple[Command, ...], folder: Path, deadline_seconds: float = 60) -> list[str]:
     """Run the commands of one page in ``folder`` and return what did not go as the page says.
 
-    Services are stopped again in the end, last first, as a reader would: with Ctrl-C.
+    Services are stopped again in the end, last first, as a reader would: with Ctrl-C. None may end before, unless the
+    page has one killed with ``pkill -9``.
     """
     complaints: list[str] = []
     services: list[tuple[Command, subprocess.Popen[bytes], Path]] = []
@@ -160,8 +161,9 @@ def type_in(commands: tuple[Command, ...], folder: Path, deadline_seconds: float
                 time.sleep(PAUSE_AFTER_STARTING_SECONDS)
                 continue
             complaints += _complaints(command, _status(process, deadline_seconds), output)
+        killing = any(command.text.startswith("pkill -9 ") for command in commands)
         for command, process, output in services:
-            if process.poll() is not None:
+            if process.poll() not in (None, -signal.SIGKILL if killing else None):
                 complaints.append(_told(command, f"ended by itself with status {process.returncode}", output))
     finally:
         for _, process, _ in reversed(services):

@@ -46,6 +46,11 @@ _ON_THE_LINE = click.core.ParameterSource.COMMANDLINE
     help="For agents and operators; port 0 takes any free one.",
 )
 @click.option(
+    "--advertise",
+    metavar="HOST:PORT",
+    help="Where they reach it, if not there: behind a proxy, in a container. Default: what --listen says.",
+)
+@click.option(
     "--computation",
     metavar="NAME",
     default="default",
@@ -148,6 +153,7 @@ def coordinator(
     registry: str,
     store: str,
     listen: str,
+    advertise: str | None,
     computation: str,
     policy_file: str | None,
     interval: float | None,
@@ -169,6 +175,7 @@ def coordinator(
         registry=registry,
         store=store,
         listen=Address.parse(listen),
+        advertise=None if advertise is None else Address.parse(advertise),
         computation=computation,
         policy=_declared(context, policy_file),
         policy_file=policy_file or "",
