@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from cutpoint.errors import CutpointError
+from cutpoint_coordinator.answers import CutAnswer
+from cutpoint_coordinator.client import Declined
 from cutpoint_simulations.chronicle import Chronicle, Tracing, Watch
 from cutpoint_simulations.cluster import REPLICA, Cluster, settings
 from cutpoint_simulations.cluster.application import declare_services
@@ -27,6 +29,9 @@ from cutpoint_simulations.trace import Trace
 
 CUT_SECONDS = 20.0
 """How long the last cut may take, when nothing is wrong any more."""
+
+LOOK_SECONDS = 0.1
+"""How soon it is asked for again, where it was declined."""
 
 COLLECTION_SECONDS = 60.0
 """How long the last collection may take."""
@@ -207,9 +212,19 @@ class Trial:
         return all(phase == "running" for phase in self.watch.phases().values())
 
     def _last_cut(self) -> None:
-        answer = self.cluster.ask(lambda client: client.cut(timeout_seconds=CUT_SECONDS), seconds=2 * CUT_SECONDS)
+        answer = self._ask_for_cut(until=self.simulation.agenda.now + CUT_SECONDS)
         if answer.state != "published":
             self._complain("progress", f"the last cut, {answer.cut}, is {answer.state}: {answer.reason}")
+
+    def _ask_for_cut(self, *, until: float) -> CutAnswer:
+        """All services run. If the registry has not heard so yet, a cut is declined, and asked for again."""
+        while True:
+            try:
+                return self.cluster.ask(lambda client: client.cut(timeout_seconds=CUT_SECONDS), seconds=2 * CUT_SECONDS)
+            except Declined:
+                if self.simulation.agenda.now >= until:
+                    raise
+                self.simulation.run(until=self.simulation.agenda.now + LOOK_SECONDS)
 
     def _last_collection(self) -> None:
         if self.cluster.settings.keep and not self.wrong:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
+from typing import Any
 
 import pytest
 
 from cutpoint.errors import ConfigurationError
+from cutpoint_coordinator.client import Declined
 from cutpoint_simulations.bank.service import Bank
 from cutpoint_simulations.cluster import Cluster, Declare, Recorded
 from cutpoint_simulations.faults import Fault
@@ -131,6 +134,22 @@ def test_a_program_that_fails_is_a_violation_and_one_that_gives_up_with_reason_i
     (complaint,) = complaints(run(1, scenario(services.failing)))
     assert complaint.startswith("unforeseen: failing ended with ZeroDivisionError")
     assert "a bug" in complaint
+
+
+@pytest.mark.parametrize(("declined", "verdict"), [(2, ""), (1000, "progress: the simulation did not go on: not now")])
+def test_a_last_cut_that_is_declined_is_asked_for_again_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch, declined: int, verdict: str
+) -> None:
+    """Seed 22590 of three coordinators: all services ran again, and the registry had not heard of it yet."""
+    ask, asked = Cluster.ask, itertools.count()
+
+    def decline(cluster: Cluster, *question: Any, **limits: Any) -> Any:
+        if next(asked) < declined:
+            raise Declined("not now", "refused")
+        return ask(cluster, *question, **limits)
+
+    monkeypatch.setattr(Cluster, "ask", decline)
+    assert run(1, dataclasses.replace(BANK, kinds=(), keep="", seconds=1.0)).verdict == verdict
 
 
 def test_no_progress_after_the_healing_is_a_violation() -> None:
