@@ -9,10 +9,8 @@ from aiohttp import web
 
 from cutpoint.names import CutNumber, ProcessName, is_process_name
 from cutpoint.wire.checks import check_texts, one_line
+from cutpoint_coordinator.bodies import body_bytes
 from cutpoint_coordinator.faults import Refused
-
-BODY_BYTES_MAX = 64 * 1024
-"""The longest body that is read."""
 
 NUMBER_MAX = 2**53 - 1
 TIMEOUT_SECONDS_MAX = 24 * 3600.0
@@ -114,7 +112,7 @@ class CollectionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 async def body_of(request: web.Request, kind: type[T]) -> T:
     """The request's body; an empty one stands for all defaults. Raises `Refused`."""
-    body = await request.read()
+    body = await body_bytes(request)
     try:
         asked = msgspec.json.decode(body or b"{}", type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:

@@ -44,6 +44,11 @@ class Following:
         """Who leads, if it is another coordinator."""
         return None if self._mine else self.leader
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a change."""
+        return len(self._waiting)
+
     def won(self) -> None:
         """This coordinator has the leadership."""
         self._mine = True
@@ -71,7 +76,11 @@ class Following:
                 return
             change: asyncio.Future[None] = loop.create_future()
             self._waiting.append(change)
-            await asyncio.wait((change,), timeout=left)
+            try:
+                await asyncio.wait((change,), timeout=left)
+            finally:
+                if change in self._waiting:
+                    self._waiting.remove(change)
 
     async def run(self) -> None:
         """Keep up with the registry, until cancelled."""

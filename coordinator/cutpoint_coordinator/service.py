@@ -34,6 +34,7 @@ from cutpoint_coordinator.following import Following
 from cutpoint_coordinator.http.application import Api
 from cutpoint_coordinator.http.context import Context
 from cutpoint_coordinator.keeping import Keeping
+from cutpoint_coordinator.malformed import server_log
 from cutpoint_coordinator.monitoring.evaluators import MakeEvaluator
 from cutpoint_coordinator.monitoring.monitoring import Monitoring
 from cutpoint_coordinator.monitoring.processes import ProcessEvaluator
@@ -104,7 +105,11 @@ class Service:
         Raises `RegistryError` if the registry's records cannot be read by this version.
         """
         self._runner = web.AppRunner(
-            self.api.application(), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
+            self.api.application(),
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+            logger=server_log(),
         )
         await self._runner.setup()
         entrance = Entrance(self._runner, self._listener, self.settings.tls, self.notices)

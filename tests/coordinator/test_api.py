@@ -10,7 +10,7 @@ import pytest
 from yarl import URL
 
 from cutpoint_coordinator.answers import FaultAnswer
-from cutpoint_coordinator.asked import BODY_BYTES_MAX
+from cutpoint_coordinator.bodies import BODY_BYTES_MAX
 from tests.coordinator.conftest import Agents, Serve
 from tests.coordinator.test_cuts import Ask
 

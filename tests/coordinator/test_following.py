@@ -36,6 +36,17 @@ async def test_what_the_registry_says_holds_unless_this_coordinator_has_just_won
     task.cancel()
 
 
+async def test_who_has_waited_long_enough_leaves_nothing_behind() -> None:
+    following = Following(MemoryRegistry(), ME, Notices())
+    for _ in range(3):
+        await following.wait_until(lambda: False, timeout_seconds=0.001)
+    gone = asyncio.create_task(following.wait_until(lambda: False))
+    await until(lambda: following.waiting == 1)
+    gone.cancel()
+    await asyncio.wait((gone,))
+    assert following.waiting == 0
+
+
 class Away(MemoryRegistry):
     """Fails the first time that it is asked who leads."""
 

@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from cutpoint.access import Token
 from cutpoint.errors import RegistryError
 from cutpoint.policy import Cuts, Policy, Retention, to_toml
 from cutpoint.registry import Registry
@@ -220,3 +221,12 @@ async def test_a_policy_that_cannot_be_read_stops_the_coordinator(
     second = await serve(leads=False)
     with pytest.raises(RegistryError, match="the registry's policy cannot be read"):
         await asyncio.wait_for(second.task, 20)  # type: ignore[attr-defined]
+
+
+async def test_whose_token_declares_a_policy_is_kept_with_the_name_that_they_give(serve: Serve) -> None:
+    token = Token.generate()
+    service = await serve(token=token)
+    async with CoordinatorClient(service.url, token=token) as client:
+        holder = (await client.declare_policy("[cuts]\ninterval = 60\n")).by
+        assert holder not in ("", "an operator")
+        assert (await client.declare_policy("[cuts]\ninterval = 61\n", by="ada")).by == f"ada ({holder})"

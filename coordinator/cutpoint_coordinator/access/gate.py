@@ -27,6 +27,7 @@ from cutpoint_coordinator.access.callers import ANYBODY, ASKING, Asking, Caller,
 from cutpoint_coordinator.access.limits import Limit, retry_after
 from cutpoint_coordinator.access.scopes import Rule, rule_of
 from cutpoint_coordinator.access.tokens import TokenBook
+from cutpoint_coordinator.bodies import body_bytes
 from cutpoint_coordinator.faults import Handler, Refused
 
 TOLD = ("cut", "process", "event", "label", "keep", "name", "scope", "expires_seconds", "dry_run")
@@ -156,7 +157,7 @@ class Gate:
             if request.path != AGENTS_PATH:
                 raise self.failed(request, "the request is not signed")
             return Asking(caller=caller, exchange=handshake.CoordinatorSide(asked, verifier))
-        body = await request.read()
+        body = await body_bytes(request)
         if not handshake.signs(verifier, asked, signature, request.method, request.path_qs, body):
             raise self.failed(request, "the request's signature is wrong, or the clocks are too far apart")
         return Asking(caller=caller)
@@ -272,7 +273,7 @@ def _is_address(name: str) -> bool:
 async def _target(request: web.Request) -> str:
     """What a request is about, in a few words: the path's own, and what of its body may be kept."""
     words = list(request.match_info.values())
-    body = await request.read()
+    body = await body_bytes(request)
     with contextlib.suppress(msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
         asked = msgspec.json.decode(body) if body else {}
         if isinstance(asked, dict):

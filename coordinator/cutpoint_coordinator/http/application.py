@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from cutpoint_coordinator.access.scopes import RULES
-from cutpoint_coordinator.asked import BODY_BYTES_MAX, query_of
+from cutpoint_coordinator.asked import query_of
+from cutpoint_coordinator.bodies import bounded
 from cutpoint_coordinator.faults import Handler, explain
 from cutpoint_coordinator.http.context import Context
 from cutpoint_coordinator.http.document import document
@@ -32,7 +33,10 @@ class Api:
 
     def application(self) -> web.Application:
         """An application with every route."""
-        application = web.Application(middlewares=[explain, self._gate.middleware], client_max_size=BODY_BYTES_MAX)
+        longest: dict[tuple[str, str], int] = {(each.method, each.path): each.body_bytes_max for each in self.routes}
+        application = web.Application(
+            middlewares=[explain, bounded(longest), self._gate.middleware], client_max_size=max(longest.values())
+        )
         for route in self.routes:
             handler = self._served(route)
             if route.method == "GET" and route.media == "application/json":

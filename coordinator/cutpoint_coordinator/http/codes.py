@@ -33,6 +33,7 @@ CODES: dict[str, Code] = {
     "unknown_route": Code(404, "there is no such path"),
     "missing": Code(404, "the store does not have what was asked for"),
     "unknown_method": Code(405, "the path does not take this method; Allow says which it takes"),
+    "too_slow": Code(408, "the body has not come in time"),
     "no_point": Code(409, "there is no recovery point yet"),
     "no_point_left": Code(409, "every recovery point that could be gone back to is damaged"),
     "no_policy": Code(409, "the coordinator was not told what to keep"),
@@ -74,7 +75,7 @@ EVERYWHERE = (
 )
 """What every route may refuse with."""
 
-WITH_BODY = ("bad_body", "too_large")
+WITH_BODY = ("bad_body", "too_large", "too_slow")
 """What a route that takes a body may refuse with besides."""
 
 LEADERS_ONLY = ("not_leading", "registry_unreachable")

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+from typing import Final
 
 from aiohttp import web
 
@@ -30,6 +32,8 @@ WRITE_SECONDS = 30.0
 
 READERS_MAX = 200
 """How many may read at once."""
+
+_EVENT: Final = re.compile(r"([0-9]{1,19})-([0-9]{1,19})")
 
 RETRY_MILLISECONDS = 1000
 """After how long a browser connects again."""
@@ -132,9 +136,9 @@ class Events:
             return "", ()
         notices = self._context.service.notices
         known = notices.latest()
-        fence, _, number = last.partition("-")
-        if fence.isdecimal() and number.isdecimal() and int(fence) in self._fences:
-            after = int(number)
+        seen = _EVENT.fullmatch(last)
+        if seen is not None and int(seen[1]) in self._fences:
+            after = int(seen[2])
             lost = bool(known) and known[0].number > after + 1
             missed = f"{known[0].number - after - 1} events are not remembered" if lost else ""
             return missed, tuple(notice for notice in known if notice.number > after)

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from cutpoint.protocol.ledger import KEYED
 from cutpoint_coordinator.access.callers import caller_now
+from cutpoint_coordinator.bodies import body_bytes
 from cutpoint_coordinator.faults import Refused
 
 HEADER = "Idempotency-Key"
@@ -52,7 +53,7 @@ async def key_of(request: web.Request) -> Key | None:
             f"the {HEADER} is no key; nothing was done",
             f"give 1 to {CHARACTERS_MAX} visible ASCII characters, such as a UUID",
         )
-    what = f"{request.method} {request.path}\n".encode() + _essence(await request.read())
+    what = f"{request.method} {request.path}\n".encode() + _essence(await body_bytes(request))
     whose = f"{caller_now().key}\n{given}".encode()  # nobody is told what another one was answered
     return Key(name=_digest(whose, 32), fingerprint=_digest(what, 8))
 

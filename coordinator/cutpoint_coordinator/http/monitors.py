@@ -13,6 +13,7 @@ from aiohttp import web
 from cutpoint.errors import ConfigurationError
 from cutpoint.monitors.deployed import Deployed, check_deployed, check_python
 from cutpoint.monitors.monitor import check_name
+from cutpoint_coordinator.access.callers import caller_now
 from cutpoint_coordinator.asked import body_of
 from cutpoint_coordinator.faults import Refused, answer
 from cutpoint_coordinator.http.context import Context
@@ -108,7 +109,7 @@ class Monitors:
             seconds=body.seconds,
             memory_bytes=body.memory_bytes,
             pins=body.pins,
-            by=body.by,
+            by=caller_now().signed(body.by, ""),
             at=now_utc(),
         )
         try:

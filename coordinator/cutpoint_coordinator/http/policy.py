@@ -6,8 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
-from cutpoint.policy import Change, PolicyMistakes, changes, read_document, read_policy, to_document, to_toml
+from cutpoint.policy import BYTES_MAX, Change, PolicyMistakes, changes, read_document, read_policy, to_document, to_toml
 from cutpoint_coordinator import policies
+from cutpoint_coordinator.access.callers import caller_now
 from cutpoint_coordinator.asked import body_of
 from cutpoint_coordinator.faults import Refused, answer
 from cutpoint_coordinator.http.context import Context
@@ -44,6 +45,7 @@ class Policies:
                 handler=self._declare,
                 about="declare a policy, which holds at once, or only say what it would change",
                 body=PolicyBody,
+                body_bytes_max=2 * BYTES_MAX,  # a text is longer in JSON
                 answers={200: PolicyAnswer},
                 faults=("bad_policy", "policy_changed", "bad_request"),
                 once="kept",
@@ -63,7 +65,8 @@ class Policies:
             standing.check_version(version)
             return _answer(standing, changes(standing.policy, declared))
         source = body.source or "the API"
-        found = await standing.declare(declared, by=body.by or SOMEBODY, source=source, version=version)
+        by = caller_now().signed(body.by, SOMEBODY)
+        found = await standing.declare(declared, by=by, source=source, version=version)
         return _answer(standing, found)
 
     def _policies(self) -> policies.Policies:

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from cutpoint_coordinator.asked import NoQuery
+from cutpoint_coordinator.bodies import BODY_BYTES_MAX
 from cutpoint_coordinator.faults import Handler
 from cutpoint_coordinator.http.codes import EVERYWHERE, LEADERS_ONLY, WITH_BODY, WITH_KEY
 
@@ -21,11 +22,12 @@ Once = Literal["", "kept", "secret", "ledger"]
 class Route:
     """One method of one path.
 
-    ``operation``: what the client's method for it is called; empty: it has none. ``about``: what it does, one line for
-    people. ``body``: what it takes; None: nothing. ``query``: its parameters, a struct of strings, numbers and truth
-    values; any other is refused. ``answers``: what it says when it has done what it was asked, by HTTP status; None:
-    no JSON, but ``media``. ``faults``: the codes that it refuses with, besides those that every route has.
-    ``leads``: only the coordinator that leads answers it. ``headers``: request headers that say something to it.
+    ``operation``: what the client's method for it is called; empty: it has none. ``about``: what it does, one line
+    for people. ``body``: what it takes, at most so long; None: nothing. ``query``: its parameters, a struct of
+    strings, numbers and truth values; any other is refused. ``answers``: what it says when it has done what it was
+    asked, by HTTP status; None: no JSON, but ``media``. ``faults``: the codes that it refuses with, besides those
+    that every route has. ``leads``: only the coordinator that leads answers it. ``headers``: request headers that
+    say something to it.
 
     ``once``: how an ``Idempotency-Key`` is kept. Empty: it takes none, because it changes nothing. ``kept``: with its
     answer. ``secret``: without, because the answer holds a secret. ``ledger``: the handler sees to it.
@@ -38,6 +40,7 @@ class Route:
     about: str
     answers: Mapping[int, type[msgspec.Struct] | None]
     body: type[msgspec.Struct] | None = None
+    body_bytes_max: int = BODY_BYTES_MAX
     query: type[msgspec.Struct] = NoQuery
     faults: tuple[str, ...] = ()
     leads: bool = True
@@ -49,7 +52,7 @@ class Route:
     def codes(self) -> tuple[str, ...]:
         """Every code that it may refuse with."""
         codes = (*self.faults, *EVERYWHERE)
-        codes += WITH_BODY if self.body is not None else ()
+        codes += WITH_BODY if self.body is not None or self.once else ()
         codes += LEADERS_ONLY if self.leads else ()
         codes += WITH_KEY if self.once else ()
         return tuple(sorted(dict.fromkeys(codes)))
