@@ -7,11 +7,12 @@ thread.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import msgspec
 
-from cutpoint.errors import Damaged, ObjectMissing
+from cutpoint.errors import Damaged, ObjectExists, ObjectMissing
 from cutpoint.names import BEGINNING, CutNumber
 from cutpoint.protocol.coordinator_effects import WriteManifest
 from cutpoint.protocol.ledger import RecoveryPoint
@@ -71,11 +72,21 @@ def write_manifest(backend: Backend, effect: WriteManifest, keys: KeyRing | None
 
 
 def find_point(backend: Backend, cut: CutNumber, keys: KeyRing | None = None) -> RecoveryPoint | None:
-    """What the store's manifest of ``cut`` says of it; None if there is none. Raises `StoreError`."""
+    """What the store's manifest of ``cut`` says of it, and it is durable; None if there is none. Raises `StoreError`.
+
+    Who wrote it may have been killed before it was durable: it can be read, and after a loss of power it is gone.
+    """
     try:
-        return read_stored(backend, cut, keys).point
+        stored = read_stored(backend, cut, keys)
     except ObjectMissing:
         return None
+    _see_to_it_that_it_stays(backend, stored)
+    return stored.point
+
+
+def _see_to_it_that_it_stays(backend: Backend, stored: Stored) -> None:
+    with contextlib.suppress(ObjectExists):  # which says that it is durable
+        backend.create(manifest_name(stored.point.cut), stored.data)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +99,7 @@ class FoundPoints:
 
 
 def find_points(backend: Backend, computation: str, keys: KeyRing | None = None) -> FoundPoints:
-    """The recovery points of ``computation`` that the store tells of. Raises `StoreError` if it does not answer."""
+    """The recovery points of ``computation`` that the store tells of, all durable. Raises `StoreError`."""
     points, complaints = list[RecoveryPoint](), list[str]()
     cuts = list_manifests(backend)
     for cut in cuts:
@@ -100,6 +111,7 @@ def find_points(backend: Backend, computation: str, keys: KeyRing | None = None)
             complaints.append(str(error))
             continue
         if stored.manifest.computation == computation:
+            _see_to_it_that_it_stays(backend, stored)
             points.append(stored.point)
     eras = (era_of(name) for name in backend.list("packs/") if kind_of(name) == "pack")
     return FoundPoints(last=max((*cuts, *eras), default=BEGINNING), points=tuple(points), complaints=tuple(complaints))
@@ -107,9 +119,10 @@ def find_points(backend: Backend, computation: str, keys: KeyRing | None = None)
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Stored:
-    """A manifest as it was found, and the recovery point that it tells of."""
+    """A manifest as it was found, its bytes, and the recovery point that it tells of."""
 
     manifest: Manifest
+    data: bytes
     point: RecoveryPoint
 
 
@@ -121,7 +134,7 @@ def read_stored(backend: Backend, cut: CutNumber, keys: KeyRing | None = None) -
     manifest = decode_manifest(data, name=where, keys=keys)
     if manifest.cut != cut:
         raise Damaged(f"{where} is the manifest of cut {manifest.cut}; recover to another recovery point")
-    return Stored(manifest=manifest, point=point_of(manifest, data))
+    return Stored(manifest=manifest, data=data, point=point_of(manifest, data))
 
 
 def point_of(manifest: Manifest, data: bytes | None = None) -> RecoveryPoint:

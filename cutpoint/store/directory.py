@@ -69,6 +69,9 @@ class DirectoryBackend:
             self._make_durable(final.parent)
             if final.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(final))
+            if final.exists():  # also where the disk is full, and nothing could be written aside
+                _flush_folder(final.parent)
+                raise exists(self.url, name)
             aside = self._tmp / secrets.token_hex(16)
             try:
                 _write(aside, data)

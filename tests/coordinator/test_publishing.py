@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -10,9 +12,9 @@ from cutpoint.protocol.consistency import certify
 from cutpoint.protocol.coordinator_effects import WriteManifest
 from cutpoint.protocol.cut_records import draft
 from cutpoint.protocol.messages import PartSummary
-from cutpoint.store import Backend, Manifest, MemoryBackend, publish_manifest
+from cutpoint.store import Backend, DirectoryBackend, Manifest, MemoryBackend, directory, publish_manifest
 from cutpoint_coordinator.checking import certificate_of, check_parts, verify_points
-from cutpoint_coordinator.publishing import find_point, manifest_of, write_manifest
+from cutpoint_coordinator.publishing import find_point, find_points, manifest_of, write_manifest
 from tests.parts import Draft
 
 CUT = CutNumber(3)
@@ -56,6 +58,18 @@ def test_the_manifest_gives_back_all_that_the_registry_would_have_said() -> None
     assert find_point(backend, CUT) == complete
     assert certificate_of(manifest_of(effect, written.created)) == effect.certificate
     assert verify_points(backend, [CUT]).sound
+
+
+def test_what_is_found_is_durable_before_anybody_hears_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its writer may have been killed before it had flushed the folder (seed 23680 of three coordinators)."""
+    write_manifest(DirectoryBackend(tmp_path), asked(stored(DirectoryBackend(tmp_path), part("ledger"))), created=NOW)
+    flushed: list[Path] = []
+    monkeypatch.setattr(directory, "_flush_folder", flushed.append)
+    assert find_point(DirectoryBackend(tmp_path), CUT) is not None
+    assert tmp_path / "manifests" in flushed
+    flushed.clear()
+    assert find_points(DirectoryBackend(tmp_path), "shop").last == CUT
+    assert tmp_path / "manifests" in flushed
 
 
 def test_a_number_that_was_used_before_is_refused() -> None:

@@ -18,7 +18,7 @@ from cutpoint.protocol.handshake import Handshakes
 from cutpoint.protocol.messages import Hello, SessionRecord, Welcome
 from cutpoint.protocol.session import Session
 from cutpoint.registry import Leadership
-from cutpoint_coordinator import faults
+from cutpoint_coordinator import faults, publishing
 from cutpoint_coordinator.faults import Handler
 from cutpoint_coordinator.http import application
 from cutpoint_simulations.cluster import Cluster
@@ -156,3 +156,8 @@ def resigned_leases_are_kept_up(patch: pytest.MonkeyPatch) -> None:
         await client._shared.memory.resign(leadership)
 
     patch.setattr(RegistryClient, "resign", resign)
+
+
+def found_manifests_may_not_be_durable(patch: pytest.MonkeyPatch) -> None:
+    """A leader told the registry of a manifest whose writer was killed before it had flushed the folder."""
+    patch.setattr(publishing, "_see_to_it_that_it_stays", lambda backend, stored: None)

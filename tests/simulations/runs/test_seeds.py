@@ -36,6 +36,7 @@ class Found:
     habits: Habits
     shuffled: bool = False
     seconds: float = 4.0
+    coordinators: int = 1
 
     @property
     def scenario(self) -> Scenario:
@@ -45,6 +46,7 @@ class Found:
             name="bank",
             declare=functools.partial(bank.declare, habits=self.habits),
             seconds=self.seconds,
+            coordinators=self.coordinators,
             progress_seconds=10.0,
             quiet_seconds=1.0,
             weather=Weather(latency_seconds=latency, jitter_seconds=jitter, split=split),
@@ -197,6 +199,20 @@ FOUND = (
         kept=(0.0085, 0.034, 0.187),
         interval_seconds=0.25,
         habits=Habits(window_messages=256),
+    ),
+    Found(
+        put_back=bugs_back.found_manifests_may_not_be_durable,
+        complaint="durability: cut 1: object manifests/000000000001.json in ",
+        seed=23680,
+        plan=(
+            Fault(kind="kill-at-object", at=0.088, target="machine", other="manifests", seconds=0.962),
+            Fault(kind="torn-write", at=1.011, target="machine", seconds=1.014, amount=13),
+        ),
+        kept=(0.0085, 0.034, 0.187),
+        interval_seconds=0.25,
+        habits=Habits(window_messages=256),
+        seconds=2.0,
+        coordinators=3,
     ),
     Found(
         put_back=bugs_back.ended_sessions_are_opened_anew,
