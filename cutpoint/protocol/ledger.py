@@ -282,16 +282,30 @@ def from_records(records: Mapping[str, bytes], *, computation: str) -> Ledger:
     ``computation`` names a computation that has no record yet. Raises RegistryError if a record is damaged or
     of a newer version; nothing can be decided then.
     """
-    ledger = Ledger(computation=Computation(name=computation))
+    points: dict[CutNumber, RecoveryPoint] = {}
+    abandoned: dict[CutNumber, AbandonedCut] = {}
+    recoveries: dict[Incarnation, CompletedRecovery] = {}
+    standing, members = Computation(name=computation), Members()
     for key in sorted(records):
-        if (kind := _kind_of(key)) is not None:
-            record = _decode(key, records[key], kind)
-            if key_of(record) != key:
-                raise RegistryError(
-                    f"the registry's record {key} is damaged: it is of {key_of(record)}; restore the registry"
-                )
-            ledger = ledger.with_records([record])
-    return ledger
+        if (kind := _kind_of(key)) is None:
+            continue
+        record = _decode(key, records[key], kind)
+        if key_of(record) != key:
+            raise RegistryError(
+                f"the registry's record {key} is damaged: it is of {key_of(record)}; restore the registry"
+            )
+        match record:
+            case Computation():
+                standing = record
+            case Members():
+                members = record
+            case RecoveryPoint():
+                points[record.cut] = record
+            case AbandonedCut():
+                abandoned[record.cut] = record
+            case CompletedRecovery():
+                recoveries[record.incarnation] = record
+    return Ledger(computation=standing, members=members, points=points, abandoned=abandoned, recoveries=recoveries)
 
 
 _KINDS: tuple[tuple[str, type[LedgerRecord]], ...] = (

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from cutpoint_coordinator.registry.etcd_pages import entries_from
 from cutpoint_coordinator.registry.etcd_shim import etcd3, etcdrpc, grpc
 
 _CHANNEL_OPTIONS = (
@@ -156,14 +157,20 @@ class EtcdClient:
     def get_prefix(self, prefix: str) -> tuple[Item, ...]:
         """All keys that start with ``prefix``, ascending, as of one revision."""
         key, end = _range_of(prefix)
-        request = etcdrpc.RangeRequest(
-            key=key,
-            range_end=end,
-            sort_order=etcdrpc.RangeRequest.ASCEND,
-            sort_target=etcdrpc.RangeRequest.KEY,
-        )
-        answer = self._call(lambda client: client.kvstub.Range(request, **self._how(client)))
-        return tuple(_item(entry) for entry in answer.kvs)
+
+        def page(start: bytes, keys: int, revision: int) -> Any:
+            # etcd gives keys in their order unless it is asked to sort, which would make it read all of them.
+            request = etcdrpc.RangeRequest(key=start, range_end=end, limit=keys, revision=revision)
+            return self._call(lambda client: client.kvstub.Range(request, **self._how(client)))
+
+        try:
+            return tuple(map(_item, entries_from(key, page)))
+        except Refused as refused:
+            if "has been compacted" in str(
+                refused
+            ):  # it took so long that etcd has forgotten the first page's revision
+                raise Unanswered(str(refused)) from refused
+            raise
 
     def transact(self, question: Question) -> Answer:
         """Carry ``question`` out."""
