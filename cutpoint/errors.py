@@ -6,7 +6,8 @@
     |- ConfigurationError          yours: a name, flag, file or setting is wrong; nothing was started
     |- UsageError                  yours: a call that the state of the object does not allow
     |- ProtocolViolation           theirs: a peer said what the protocol does not allow; its connection is closed
-    |  `- PeerWithoutAgent         theirs or yours: the other end of a wrapped channel has no agent
+    |  |- PeerWithoutAgent         theirs or yours: the other end of a wrapped channel has no agent
+    |  `- NotGenuine               a webhook's delivery that nobody with its secret has signed, or not just now
     |- StoreError                  the store's: bytes could not be written or read
     |  |- ObjectExists             create-only refused to overwrite
     |  |- ObjectMissing            what a manifest names is not there
@@ -45,6 +46,10 @@ class ProtocolViolation(CutpointError):
 
 class PeerWithoutAgent(ProtocolViolation):
     """The other end of a wrapped channel has no agent, or one of another version."""
+
+
+class NotGenuine(ProtocolViolation):
+    """What came as a webhook's delivery was not signed with its secret, or too long ago. Nothing of it was used."""
 
 
 class StoreError(CutpointError):

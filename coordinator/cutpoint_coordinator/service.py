@@ -43,6 +43,7 @@ from cutpoint_coordinator.oncall import OnCall
 from cutpoint_coordinator.opening import Opened, open_all
 from cutpoint_coordinator.policies import Policies, UnreadablePolicy
 from cutpoint_coordinator.settings import LOG_NAME, Settings
+from cutpoint_coordinator.webhooks.webhooks import Webhooks
 
 log = logging.getLogger(LOG_NAME)
 
@@ -71,6 +72,7 @@ class Service:
         self._replica = opened.replica
         self.keeping: Keeping | None = None
         self.monitoring: Monitoring | None = None
+        self.webhooks: Webhooks | None = None
         self._make_evaluator = make_evaluator or partial(ProcessEvaluator, store=self.backend.url, keys=self.keys)
         self.policies: Policies | None = None
         self._began = now_utc()
@@ -206,7 +208,47 @@ class Service:
         self._following.won()
         driver = self._driver_of(leadership)
         self.on_call.leads(driver)
-        keeping = Keeping(
+        keeping, monitoring = self._keeping_of(driver), self._monitoring_of(driver)
+        policies = Policies(
+            driver=driver,
+            collecting=keeping.collecting,
+            notices=self.notices,
+            settings=self.settings,
+            candidate=self.candidate,
+            began=self._began,
+        )
+        webhooks = self._webhooks_of(driver, policies) if self.settings.webhooks else None
+        try:
+            await policies.load()
+            await driver.load()
+            await self.access.lead(self.registry, driver.records)
+            await policies.settle()
+            self.driver, self.keeping, self.monitoring, self.policies = driver, keeping, monitoring, policies
+            keeping.start()
+            monitoring.start()
+            if webhooks is not None:
+                self.webhooks = webhooks
+                webhooks.start()
+            self._following.tell()
+            self.notices.add("leading", f"{self.candidate} leads computation {self.settings.computation}")
+            leads()
+            reason = await asyncio.shield(driver.ended)
+            self.notices.add("leadership ended", f"this coordinator leads no more: {reason}", level=logging.WARNING)
+        finally:
+            self.driver = self.keeping = self.monitoring = self.policies = self.webhooks = None
+            self._following.over()
+            driver.end("it ends")
+            await asyncio.gather(
+                self._resign(leadership),
+                driver.close("it ends"),
+                keeping.close(),
+                monitoring.close(),
+                *(() if webhooks is None else (webhooks.close(),)),
+                self.access.follow(),
+            )
+
+    def _keeping_of(self, driver: Driver) -> Keeping:
+        return Keeping(
             driver=driver,
             backend=self.backend,
             replica=self._replica,
@@ -216,45 +258,25 @@ class Service:
             policy=self.retention,
             by=self.candidate,
         )
-        monitoring = Monitoring(
+
+    def _monitoring_of(self, driver: Driver) -> Monitoring:
+        return Monitoring(
             driver=driver,
             backend=self.backend,
             keys=self.keys,
             notices=self.notices,
             make_evaluator=self._make_evaluator,
         )
-        policies = Policies(
+
+    def _webhooks_of(self, driver: Driver, policies: Policies) -> Webhooks:
+        return Webhooks(
             driver=driver,
-            collecting=keeping.collecting,
+            policies=policies,
             notices=self.notices,
-            settings=self.settings,
-            candidate=self.candidate,
-            began=self._began,
+            computation=self.settings.computation,
+            author=self.candidate,
+            count=self.on_call.metrics.alert_sent,
         )
-        try:
-            await policies.load()
-            await driver.load()
-            await self.access.lead(self.registry, driver.records)
-            await policies.settle()
-            self.driver, self.keeping, self.monitoring, self.policies = driver, keeping, monitoring, policies
-            keeping.start()
-            monitoring.start()
-            self._following.tell()
-            self.notices.add("leading", f"{self.candidate} leads computation {self.settings.computation}")
-            leads()
-            reason = await asyncio.shield(driver.ended)
-            self.notices.add("leadership ended", f"this coordinator leads no more: {reason}", level=logging.WARNING)
-        finally:
-            self.driver = self.keeping = self.monitoring = self.policies = None
-            self._following.over()
-            driver.end("it ends")
-            await asyncio.gather(
-                self._resign(leadership),
-                driver.close("it ends"),
-                keeping.close(),
-                monitoring.close(),
-                self.access.follow(),
-            )
 
     def _driver_of(self, leadership: Leadership) -> Driver:
         core = Coordination(

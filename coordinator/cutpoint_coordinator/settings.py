@@ -71,11 +71,12 @@ class Settings:
     ``collect_per_second``: how many objects one deletes at most in a second.
     ``replica_lag_seconds``: for how long the replica may wait for a recovery point before that is warned of.
     ``objective``: the share of cuts that is to be published, over the last ``objective_seconds``: the error budget is
-    what it leaves. ``stale_seconds``: for how long there may be no new recovery point before that is an alert.
+    what it leaves.
     ``heartbeat_seconds``: how often an agent that says nothing is asked whether it is there; half of it is how long
     the answer may take.
     ``tls``: serve https. ``token``: the first administrator's; ``open_access``: let in whoever reaches the address.
     ``requests_per_second``: how often one caller may ask the API; twice that at once.
+    ``webhooks``: send alerts to whom an administrator has declared; without, it connects to nobody by itself.
     """
 
     registry: str = dataclasses.field(default=DEFAULT_REGISTRY, repr=False)
@@ -101,13 +102,13 @@ class Settings:
     log_format: Literal["text", "json"] = "text"
     objective: float = 0.99
     objective_seconds: float = 604_800.0
-    stale_seconds: float = 3_600.0
     heartbeat_seconds: float = 10.0
     join_seconds: float = 10.0
     token: Token | None = None
     tls: ServerTls | None = None
     open_access: bool = False
     requests_per_second: float = 500.0
+    webhooks: bool = True
 
     def __post_init__(self) -> None:
         if not _COMPUTATION.fullmatch(self.computation):

@@ -43,6 +43,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     """What is worth waking somebody."""
 
     tolerated_failures: int = 2
+    stale_after_seconds: float = 3600.0
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):

@@ -85,6 +85,12 @@ FIELDS: Final[tuple[Field, ...]] = (
         kind=Count(most=1_000_000),
         meaning='so many abandoned cuts in a row are tolerated; one more is the alert "cuts fail"',
     ),
+    _time(
+        "alerts",
+        "stale_after",
+        "no new recovery point for so long is an alert, where cuts have an interval; at least two of those; 0: none",
+        zero=True,
+    ),
     Field(section="retention", key="keep", kind=Keep(), meaning="which recovery points stay; empty: all of them"),
     _time("retention", "collect_every", "how long the store is left alone after a collection"),
     Field(

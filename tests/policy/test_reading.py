@@ -42,6 +42,7 @@ longest = "10m"
 
 [alerts]
 tolerated_failures = 0
+stale_after = "2h"
 
 [retention]
 keep = "hourly 24, last 10, label release*"
@@ -90,7 +91,7 @@ def test_every_field_is_read() -> None:
             deadline_seconds=20,
         ),
         retries=Retries(attempts=5, first_seconds=30, longest_seconds=600),
-        alerts=Alerts(tolerated_failures=0),
+        alerts=Alerts(tolerated_failures=0, stale_after_seconds=7200),
         retention=Retention(
             keep="last 10, hourly 24, label release*", collect_every_seconds=600, collect_per_second=50
         ),
@@ -229,7 +230,7 @@ POLICIES = st.builds(
         deadline_seconds=TIMES,
     ),
     retries=st.builds(Retries, attempts=st.integers(0, 1000)),
-    alerts=st.builds(Alerts, tolerated_failures=st.integers(0, 100)),
+    alerts=st.builds(Alerts, tolerated_failures=st.integers(0, 100), stale_after_seconds=TIMES),
     retention=st.builds(
         Retention,
         keep=st.sampled_from(["", "last 5", "last 2, daily 7, label x*"]),

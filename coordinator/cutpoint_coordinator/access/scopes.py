@@ -5,7 +5,7 @@
     observe      look: cuts, recovery points, topology, events, metrics
     trigger      and take cuts, read recovery points back, label and pin them
     restore      and go back, release a process, take labels and pins away
-    administer   and collect, change the policy, monitors and tokens, read the audit log
+    administer   and collect, change the policy, monitors, webhooks and tokens, read the audit log
     agent        connect a process; nothing else, and no other scope includes it
 
 A route that is not in the table asks for the highest scope.
@@ -70,6 +70,10 @@ RULES: dict[tuple[str, str], Rule] = {
     ("PUT", "/v1/policy"): Rule(scope="administer", act="change the policy", first=True),
     ("PUT", "/v1/monitors/{name}"): Rule(scope="administer", act="set monitor", first=True),
     ("DELETE", "/v1/monitors/{name}"): Rule(scope="administer", act="remove monitor", first=True),
+    ("PUT", "/v1/webhooks/{name}"): Rule(scope="administer", act="set webhook", first=True),
+    ("DELETE", "/v1/webhooks/{name}"): Rule(scope="administer", act="remove webhook", first=True),
+    ("POST", "/v1/webhooks/{name}/test"): Rule(scope="administer", act="test webhook"),
+    **_look("/v1/webhooks", "/v1/webhooks/{name}", scope="administer"),
     **_look("/v1/tokens", "/v1/audit", scope="administer"),
 }
 """Every route by its method and path as it is declared."""

@@ -1,4 +1,4 @@
-"""What an administrator asks: the policy, monitors, tokens, the audit log, and how cuts went."""
+"""What an administrator asks: the policy, monitors, webhooks, tokens, the audit log, and how cuts went."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from cutpoint_coordinator.answers import HistoryAnswer
 from cutpoint_coordinator.client.asking import Asking
 from cutpoint_coordinator.monitoring.answers import MonitorAnswer, MonitorsAnswer
 from cutpoint_coordinator.policy_answers import PolicyAnswer
+from cutpoint_coordinator.webhooks.answers import HookAnswer, HooksAnswer, NewHookAnswer, TrialAnswer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cutpoint.monitors.deployed import Deployed
 
 _LOADING_SECONDS = 90.0
@@ -51,6 +54,33 @@ class Administering(Asking):
     async def remove_monitor(self, name: str) -> MonitorAnswer:
         """Take a monitor away, with what it has found."""
         return await self._ask("DELETE", f"/v1/monitors/{name}", MonitorAnswer)
+
+    async def webhooks(self) -> HooksAnswer:
+        """The webhooks, and what became of their alerts."""
+        return await self._ask("GET", "/v1/webhooks", HooksAnswer)
+
+    async def webhook(self, name: str) -> HookAnswer:
+        """One webhook, and what became of its alerts."""
+        return await self._ask("GET", f"/v1/webhooks/{quote(name, safe='')}", HookAnswer)
+
+    async def put_webhook(
+        self, name: str, url: str, *, kinds: Sequence[str] = (), secret: str = "", new_secret: bool = False
+    ) -> NewHookAnswer:
+        """Send alerts of ``kinds`` (none: all) to ``url``, in the place of the webhook of this name.
+
+        Without a ``secret`` it keeps the one that it has; where it has none, or with ``new_secret``, one is made and
+        told this once.
+        """
+        body = {"url": url, "kinds": list(kinds), "secret": secret, "new_secret": new_secret}
+        return await self._ask("PUT", f"/v1/webhooks/{quote(name, safe='')}", NewHookAnswer, body)
+
+    async def remove_webhook(self, name: str) -> HookAnswer:
+        """Send no alerts there any more."""
+        return await self._ask("DELETE", f"/v1/webhooks/{quote(name, safe='')}", HookAnswer)
+
+    async def test_webhook(self, name: str) -> TrialAnswer:
+        """Send one alert of the kind ``test`` there, and say what became of it."""
+        return await self._ask("POST", f"/v1/webhooks/{quote(name, safe='')}/test", TrialAnswer)
 
     async def policy(self) -> PolicyAnswer:
         """The policy in force."""

@@ -1,7 +1,7 @@
 """The client for scripts and notebooks: the same questions, answered before the call returns.
 
 It runs a `CoordinatorClient` on an event loop of its own, on a thread, so it also works where a loop runs already, as
-in a notebook. What it has no method for is asked with `ask`.
+in a notebook.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from cutpoint_coordinator.answers import (
     TopologyAnswer,
     VerifyAnswer,
 )
+from cutpoint_coordinator.client.blocking_administering import BlockingAdministering
 from cutpoint_coordinator.client.coordinator_client import CoordinatorClient
 from cutpoint_coordinator.client.events import Event
 from cutpoint_coordinator.upkeep import CollectionAnswer
@@ -34,7 +35,7 @@ from cutpoint_coordinator.upkeep import CollectionAnswer
 T = TypeVar("T")
 
 
-class BlockingClient:
+class BlockingClient(BlockingAdministering):
     """Asks like `CoordinatorClient`, whose arguments it takes. Use it as a context manager, or `close` it."""
 
     def __init__(self, urls: str | Sequence[str], **settings: Any) -> None:
@@ -63,7 +64,7 @@ class BlockingClient:
         self.close()
 
     def ask(self, question: Callable[[CoordinatorClient], Awaitable[T]]) -> T:
-        """Ask anything that a `CoordinatorClient` can be asked: ``ask(lambda client: client.tokens())``."""
+        """Ask anything that a `CoordinatorClient` can be asked: ``ask(lambda client: client.cut())``."""
 
         async def asked() -> T:
             return await question(self._client)

@@ -16,6 +16,7 @@ from cutpoint_coordinator.commands.manage_keys import keys
 from cutpoint_coordinator.commands.manage_monitors import monitors
 from cutpoint_coordinator.commands.manage_policy import policy
 from cutpoint_coordinator.commands.manage_tokens import tokens
+from cutpoint_coordinator.commands.manage_webhooks import webhooks
 from cutpoint_coordinator.commands.mark_point import label, pin, unlabel, unpin
 from cutpoint_coordinator.commands.query_point import query
 from cutpoint_coordinator.commands.recover_computation import recover
@@ -54,4 +55,5 @@ __all__ = [
     "unlabel",
     "unpin",
     "verify",
+    "webhooks",
 ]

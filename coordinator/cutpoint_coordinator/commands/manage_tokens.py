@@ -69,7 +69,7 @@ def create(
     name: str, scope: str, expires: float | None, output: Path | None, coordinator_url: str, as_json: bool
 ) -> None:
     """Make a token called NAME, and print it this once."""
-    _check_free(output)
+    check_free(output)
     new = ask(coordinator_url, lambda client: client.create_token(name, cast(Scope, scope), expires_seconds=expires))
     _hand_over(new, output, as_json)
 
@@ -94,7 +94,7 @@ def rotate(
     name: str, grace: float, expires: float | None, output: Path | None, coordinator_url: str, as_json: bool
 ) -> None:
     """Give token NAME a new secret, and print it this once."""
-    _check_free(output)
+    check_free(output)
     new = ask(coordinator_url, lambda client: client.rotate_token(name, grace_seconds=grace, expires_seconds=expires))
     _hand_over(new, output, as_json)
 
@@ -134,7 +134,7 @@ def _row(token: TokenAnswer) -> tuple[str, ...]:
     return (token.name, token.scope, token.state, *times)
 
 
-def _check_free(output: Path | None) -> None:
+def check_free(output: Path | None) -> None:
     """Raise `ConfigurationError` before a token is made that could not be written."""
     from cutpoint.errors import ConfigurationError
 

@@ -145,6 +145,7 @@ _ON_THE_LINE = click.core.ParameterSource.COMMANDLINE
 @click.option(
     "--manual-recovery", is_flag=True, help="Do not recover when a process has lost its memory; wait to be told."
 )
+@click.option("--no-webhooks", is_flag=True, help="Send no alerts: connect to nobody whom an administrator names.")
 @access_options
 @click.pass_context
 def coordinator(
@@ -168,6 +169,7 @@ def coordinator(
     objective_seconds: float,
     log_format: Format,
     manual_recovery: bool,
+    no_webhooks: bool,
     **access: Any,
 ) -> None:
     """Run the coordinator. Without flags, its registry and store are in ./cutpoint-data."""
@@ -191,6 +193,7 @@ def coordinator(
         objective_seconds=objective_seconds,
         log_format=log_format,
         manual_recovery=manual_recovery,
+        webhooks=not no_webhooks,
         **access_settings(**access),
     )
     asyncio.run(serve(settings))

@@ -24,6 +24,7 @@ from cutpoint_coordinator.http.recoveries import Recoveries
 from cutpoint_coordinator.http.route import Route
 from cutpoint_coordinator.http.tokens import Tokens
 from cutpoint_coordinator.http.topology import Topology
+from cutpoint_coordinator.http.webhooks import Webhooks
 
 
 def all_routes(
@@ -38,6 +39,7 @@ def all_routes(
         *Keeping(context).routes(),
         *Recoveries(context).routes(),
         *Monitors(context).routes(),
+        *Webhooks(context).routes(),
         *Topology(context).routes(),
         *Tokens(context).routes(),
         *AuditLog(context).routes(),

@@ -11,14 +11,13 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from cutpoint.errors import Damaged, Fenced, RegistryError, StoreError, StoreUnavailable, UsageError
+from cutpoint.errors import Damaged, Fenced, StoreError, StoreUnavailable, UsageError
 from cutpoint.monitors.deployed import Deployed, read_deployed, write_deployed
 from cutpoint.monitors.results import Judged, Results
 from cutpoint.names import CutNumber
@@ -30,13 +29,11 @@ from cutpoint_coordinator.monitoring.evaluators import MakeEvaluator
 from cutpoint_coordinator.monitoring.watch import Watch
 from cutpoint_coordinator.notices import Notices, now_utc
 from cutpoint_coordinator.records import Records
-from cutpoint_coordinator.settings import LOG_NAME
+from cutpoint_coordinator.unending import AGAIN_SECONDS, until_done
 
 if TYPE_CHECKING:
     from cutpoint.store.keys import KeyRing
     from cutpoint_coordinator.driver import Driver
-
-log = logging.getLogger(LOG_NAME)
 
 PREFIX = "monitors/"
 RESULTS = "/results"
@@ -45,9 +42,6 @@ MONITORS_MAX = 32
 
 AT_ONCE = 2
 """How many monitors are asked at a time."""
-
-AGAIN_SECONDS = 30.0
-"""How long what has failed for an unforeseen reason rests, and the store if it did not take a mark."""
 
 
 class Monitoring:
@@ -145,11 +139,11 @@ class Monitoring:
     # --------------------------------------------------------------------------------------------------- inside
 
     async def _run(self) -> None:
-        await _until_done(self._load)
+        await until_done(self._load, "reading the monitors")
         while True:
             await self._save.wait()
             self._save.clear()
-            await _until_done(self._write)
+            await until_done(self._write, "keeping what monitors found")
 
     async def _try(self, deployed: Deployed) -> None:
         """Raise `Refused` unless the monitor can be loaded."""
@@ -202,7 +196,7 @@ class Monitoring:
             clock=now_utc,
         )
         name = f"cutpoint monitor {deployed.name}"
-        self._tasks[deployed.name] = asyncio.create_task(_until_done(watch.run), name=name)
+        self._tasks[deployed.name] = asyncio.create_task(until_done(watch.run, f"monitor {deployed.name}"), name=name)
 
     async def _end(self, name: str) -> None:
         self._watches.pop(name, None)
@@ -244,18 +238,6 @@ class Monitoring:
                 text = f"recovery point {cut}, of which monitor {name} complains, could not be pinned: {error}"
                 self._notices.add("evidence not pinned", text, {"monitor": name, "cut": cut}, level=logging.WARNING)
                 return
-
-
-async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
-    """Do ``work``, whatever is wrong with it; no monitor ends anything else."""
-    while True:
-        try:
-            return await work()
-        except RegistryError:
-            await asyncio.sleep(1.0)
-        except Exception:
-            log.exception("a monitor's work failed for an unforeseen reason; cuts go on, and it is tried again")
-            await asyncio.sleep(AGAIN_SECONDS)
 
 
 def _key(name: str) -> str:

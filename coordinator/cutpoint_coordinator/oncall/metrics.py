@@ -46,8 +46,8 @@ class Metrics:
         )
         self._store_seconds = self._histogram("cutpoint_store_call_seconds", "Duration of calls to the store.", "call")
         self._store_failures = self._counter("cutpoint_store_failures", "Calls to the store that failed.", "call")
-        self.deliveries = self._counter(
-            "cutpoint_webhook_deliveries", "Attempts to deliver an alert, by how they ended.", "outcome"
+        self._deliveries = self._counter(
+            "cutpoint_webhook_deliveries", "Alerts delivered or lost, and attempts that failed.", "webhook", "outcome"
         )
         for outcome in ("published", "failed", "wanted"):
             self._seconds.labels(outcome)
@@ -84,6 +84,10 @@ class Metrics:
         self._store_seconds.labels(call).observe(seconds)
         if failed:
             self._store_failures.labels(call).inc()
+
+    def alert_sent(self, webhook: str, outcome: str) -> None:
+        """An alert was ``delivered`` or ``lost``, or an attempt has ``failed``."""
+        self._deliveries.labels(webhook, outcome).inc()
 
     def exposition(self) -> bytes:
         """Everything, as Prometheus reads it."""

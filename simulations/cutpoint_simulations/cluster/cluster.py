@@ -59,6 +59,7 @@ def settings(*, interval_seconds: float | None = 0.5, deadline_seconds: float = 
     given: dict[str, Any] = {
         **{"missing_seconds": 5.0, "registry_call_seconds": 1.0, "registry_patience_seconds": 5.0},
         **{"collect_seconds": 0.2, "collect_per_second": 10_000.0},
+        "webhooks": False,
     }
     return Settings(
         store=STORE,
