@@ -77,6 +77,7 @@ class Settings:
     ``tls``: serve https. ``token``: the first administrator's; ``open_access``: let in whoever reaches the address.
     ``requests_per_second``: how often one caller may ask the API; twice that at once.
     ``webhooks``: send alerts to whom an administrator has declared; without, it connects to nobody by itself.
+    ``spans``: make OpenTelemetry spans, if this program has loaded ``opentelemetry``.
     """
 
     registry: str = dataclasses.field(default=DEFAULT_REGISTRY, repr=False)
@@ -109,6 +110,7 @@ class Settings:
     open_access: bool = False
     requests_per_second: float = 500.0
     webhooks: bool = True
+    spans: bool = True
 
     def __post_init__(self) -> None:
         if not _COMPUTATION.fullmatch(self.computation):

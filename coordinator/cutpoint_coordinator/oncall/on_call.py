@@ -10,6 +10,7 @@ from cutpoint_coordinator.driver import Driver
 from cutpoint_coordinator.oncall.gauges import Gauges
 from cutpoint_coordinator.oncall.measured import MeasuredBackend, MeasuredRegistry
 from cutpoint_coordinator.oncall.metrics import CONTENT_TYPE, Metrics
+from cutpoint_coordinator.oncall.traces import Traces
 
 if TYPE_CHECKING:
     from cutpoint_coordinator.service import Service
@@ -24,7 +25,10 @@ class OnCall:
         self._service = service
         self.metrics = Metrics()
         self.metrics.registry.register(Gauges(service))
+        self.traces = Traces(service.settings.computation) if service.settings.spans else None
         service.notices.subscribe(self.metrics.noticed)
+        if self.traces is not None:
+            service.notices.subscribe(self.traces.noticed)
 
     def registry(self, inner: Registry) -> Registry:
         """``inner``, measured."""
@@ -37,3 +41,5 @@ class OnCall:
     def leads(self, driver: Driver) -> None:
         """The service leads with ``driver``."""
         driver.history.listeners.append(self.metrics.cut_ended)
+        if self.traces is not None:
+            driver.history.listeners.append(self.traces.cut_ended)

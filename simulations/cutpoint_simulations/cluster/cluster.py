@@ -66,6 +66,7 @@ def settings(*, interval_seconds: float | None = 0.5, deadline_seconds: float = 
         listen=Address(host="0.0.0.0", port=DEFAULT_PORT),
         computation="simulated",
         open_access=True,
+        spans=False,  # a tracer provider of the program's has ids and clocks of its own
         interval_seconds=interval_seconds,
         deadline_seconds=deadline_seconds,
         **{**given, **others},
