@@ -5,13 +5,15 @@ answer, an `Evaluation`; the first says whether the monitor could be loaded (``w
 read, it ends. It is given no address of a registry or coordinator, and of the keys no more than what reading needs.
 
 Its limits are its own: memory, no files written, no core dumps, low priority. For time the other end has to care, and
-kills it; should nobody be there to do so, an alarm does. All this protects from faults, not from malice: the code runs
-as the coordinator's user, which is why bringing a monitor is an administrator's act.
+kills it; should that one be gone, the kernel does so at once, and where it has no way, an alarm. All this protects
+from faults, not from malice: the code runs as the coordinator's user, which is why bringing a monitor is an
+administrator's act.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import resource
 import signal
@@ -33,15 +35,23 @@ NICENESS = 10
 LINE_BYTES_MAX = 128 * 1024
 """No line of an answer is longer."""
 
+LOAD_SECONDS = 60.0
+"""How long the process may take to start and to load the monitor, on a machine that is busy."""
+
 _ALARM_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What the process is for. ``keys``: a ring, encoded; None: there are no keys."""
+    """What the process is for. ``keys``: a ring, encoded; None: there are no keys.
+
+    ``parent``: the process that it belongs to, and with which it ends; 0: none.
+    """
 
     deployed: Deployed
     store: str
     keys: bytes | None = None
+    parent: int = 0
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +64,9 @@ def main() -> None:
     """Answer until there is nothing more to read."""
     asked, answers = sys.stdin.buffer, _private_stdout()
     task = msgspec.json.decode(asked.readline(), type=Task)
+    _end_with(task.parent)
     _limit(task.deployed)
+    signal.setitimer(signal.ITIMER_REAL, LOAD_SECONDS + _ALARM_SECONDS)
     try:
         monitor = load(task.deployed)
         keys = None if task.keys is None else KeyRing.decode(task.keys)
@@ -65,6 +77,7 @@ def main() -> None:
     except (CutpointError, SystemExit) as error:
         _answer(answers, Evaluation(cut=0, verdict="failed", complaint=shortened(one_line(error))))
         return
+    signal.setitimer(signal.ITIMER_REAL, 0)
     _answer(answers, Evaluation(cut=0, verdict="well"))
     for line in asked:
         cut = msgspec.json.decode(line, type=Ask).cut
@@ -97,6 +110,14 @@ def _private_stdout() -> BinaryIO:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return answers
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel kill this process when ``parent`` dies, or has died already."""
+    if parent and sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def _limit(deployed: Deployed) -> None:

@@ -35,7 +35,7 @@ def read_policy(data: bytes, *, name: str) -> Policy:
     if len(data) > BYTES_MAX:
         raise _only(name, 0, f"it is {len(data)} bytes long", f"{BYTES_MAX} are allowed: take out what is not policy")
     try:
-        text = data.decode().replace("\r\n", "\n")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise _only(name, line, "this is not UTF-8 text", "save the file as UTF-8") from None

@@ -262,3 +262,11 @@ def test_any_text_is_a_policy_or_a_list_of_mistakes(lines: list[str]) -> None:
     else:
         found = [0]
     assert found == sorted(found) != []
+
+
+def test_a_file_that_an_editor_has_marked_as_utf_8_is_read() -> None:
+    assert read_policy(b"\xef\xbb\xbf[cuts]\r\ninterval = 60\r\n", name="policy.toml") == Policy(
+        cuts=Cuts(interval_seconds=60)
+    )
+    with pytest.raises(PolicyMistakes, match=r"policy\.toml:2: interval"):
+        read_policy(b"\xef\xbb\xbf[cuts]\r\ninterval = 0\r\n", name="policy.toml")

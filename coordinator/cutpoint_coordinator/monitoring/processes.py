@@ -3,7 +3,8 @@
 It gets the store's URL, the keys that reading needs and the monitor's code through its standard input, and nothing
 else: no registry, no token, and for a store in a folder not even the environment. (Elsewhere the credentials for the
 store are in the environment.) It is a group of processes of its own, and all of it goes when one evaluation has taken
-too long, has said too much or has ended it. The next evaluation starts it anew.
+too long, has said too much or has ended it. The next evaluation starts it anew. What a monitor has started itself
+and taken out of that group is not waited for.
 """
 
 from __future__ import annotations
@@ -21,11 +22,8 @@ import msgspec
 from cutpoint.errors import ConfigurationError
 from cutpoint.monitors.deployed import Deployed
 from cutpoint.monitors.evaluation import Evaluation
-from cutpoint.monitors.process import LINE_BYTES_MAX, Ask, Task
+from cutpoint.monitors.process import LINE_BYTES_MAX, LOAD_SECONDS, Ask, Task
 from cutpoint.store import KeyRing
-
-START_SECONDS = 60.0
-"""How long the process may take to start and to load the monitor, on a machine that is busy."""
 
 _PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from cutpoint.monitors.process import main; main()"
 _NO_ENVIRONMENT: Mapping[str, str] = {"LANG": "C.UTF-8"}
@@ -36,8 +34,14 @@ class ProcessEvaluator:
 
     def __init__(self, deployed: Deployed, *, store: str, keys: KeyRing | None) -> None:
         self._deployed = deployed
-        self._task = Task(deployed=deployed, store=store, keys=_for_reading(keys))
+        self._task = Task(deployed=deployed, store=store, keys=_for_reading(keys), parent=os.getpid())
         self._process: asyncio.subprocess.Process | None = None
+        self._transport: asyncio.SubprocessTransport | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process, if there is one."""
+        return None if self._process is None else self._process.pid
 
     async def prepare(self) -> Evaluation:
         """Start the process, if it does not run, and see whether it has loaded the monitor."""
@@ -48,7 +52,7 @@ class ProcessEvaluator:
         except OSError as error:
             what = f"its process cannot be started ({error.strerror or error})"
             return Evaluation(cut=0, verdict="failed", complaint=what)
-        return await self._answer(0, self._task, START_SECONDS, "to load")
+        return await self._answer(0, self._task, LOAD_SECONDS, "to load")
 
     async def evaluate(self, cut: int) -> Evaluation:
         """Ask about recovery point ``cut``."""
@@ -60,15 +64,23 @@ class ProcessEvaluator:
     async def close(self) -> None:
         """Kill the process."""
         process, self._process = self._process, None
-        if process is not None and process.returncode is None:
+        transport, self._transport = self._transport, None
+        if process is None or transport is None:
+            return
+        if process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        for number in (0, 1):  # somebody else may hold the other end, and asyncio would wait for that
+            if (pipe := transport.get_pipe_transport(number)) is not None:
+                pipe.close()
+        await process.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
         here = os.getcwd()
         path = [os.path.join(here, entry) for entry in sys.path]
-        return await asyncio.create_subprocess_exec(
+        loop = asyncio.get_running_loop()
+        self._transport, protocol = await loop.subprocess_exec(
+            lambda: asyncio.subprocess.SubprocessStreamProtocol(limit=LINE_BYTES_MAX, loop=loop),
             sys.executable,
             "-B",
             "-c",
@@ -79,8 +91,8 @@ class ProcessEvaluator:
             stderr=asyncio.subprocess.DEVNULL,
             env=_NO_ENVIRONMENT if self._task.store.startswith("file:") else None,
             start_new_session=True,
-            limit=LINE_BYTES_MAX,
         )
+        return asyncio.subprocess.Process(self._transport, protocol, loop)
 
     async def _answer(self, cut: int, said: msgspec.Struct, seconds: float, what_for: str) -> Evaluation:
         """Say ``said`` and wait for the answer; without a good one the process goes, and why it went is the answer."""
