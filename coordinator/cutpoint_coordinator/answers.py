@@ -114,7 +114,7 @@ class CutAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HistoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """How cuts went. ``cuts``: the newest first; ``before``: what to ask with for older ones, None if there are none.
+    """How cuts went. ``cuts``: one page; ``next``: what to ask for the next page with; None: there is no more.
 
     ``hours``: the sums of every hour in which a cut ended, oldest first.
     """
@@ -122,7 +122,7 @@ class HistoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     figures: Figures
     hours: tuple[HourRecord, ...]
     cuts: tuple[CutRecord, ...]
-    before: int | None = None
+    next: int | None = None
 
 
 class CutsAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def page_of(things: Iterable[T], number: Callable[[T], int], query: PageQuery) -> tuple[tuple[T, ...], int | None]:
-    """The page that ``query`` asks for, and the ``after`` of the next one; None: there is no more.
+    """The page that ``query`` asks for, and the ``after`` of the next one; None: there is no more, or none was wanted.
 
     ``number`` is what things are ordered by; no two have the same.
     """
@@ -22,4 +22,4 @@ def page_of(things: Iterable[T], number: Callable[[T], int], query: PageQuery) -
         chosen = [thing for thing in things if after is None or number(thing) > after]
     chosen.sort(key=number, reverse=query.newest_first)
     page = tuple(chosen[: query.limit])
-    return page, number(page[-1]) if len(chosen) > len(page) else None
+    return page, number(page[-1]) if page and len(chosen) > len(page) else None

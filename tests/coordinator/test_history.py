@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import aiohttp
 import pytest
 
 from cutpoint.names import CutNumber, Incarnation
@@ -102,13 +103,31 @@ async def test_older_cuts_are_told_page_by_page(serve: Serve, agents: Agents, as
     for _ in range(5):
         await client.cut()
     first = await client.history(limit=2)
-    assert ([record.story.cut for record in first.cuts], first.before) == ([5, 4], 4)
-    assert first.before is not None
-    second = await client.history(limit=2, before=first.before)
-    assert ([record.story.cut for record in second.cuts], second.before) == ([3, 2], 2)
-    assert second.before is not None
-    last = await client.history(limit=2, before=second.before)
-    assert ([record.story.cut for record in last.cuts], last.before) == ([1], None)
+    assert ([record.story.cut for record in first.cuts], first.next) == ([5, 4], 4)
+    assert first.next is not None
+    second = await client.history(limit=2, after=first.next)
+    assert ([record.story.cut for record in second.cuts], second.next) == ([3, 2], 2)
+    assert second.next is not None
+    last = await client.history(limit=2, after=second.next)
+    assert ([record.story.cut for record in last.cuts], last.next) == ([1], None)
+
+
+async def test_a_page_without_cuts_has_the_figures_and_no_next(serve: Serve, agents: Agents, ask: Ask) -> None:
+    service = await serve()
+    client = await ask(service.url)
+    await agents("ledger", service.url)
+    await client.cut()
+    told = await client.history(limit=0)
+    assert (told.cuts, told.next, told.figures.published) == ((), None, 1)
+
+
+@pytest.mark.parametrize("query", ["before=2", "older=1", "limit=501", "limit=-1", "after=-1", "after=1&after=2"])
+async def test_a_query_that_the_history_does_not_know_is_refused(serve: Serve, query: str) -> None:
+    service = await serve()
+    async with aiohttp.ClientSession() as session, session.get(f"{service.url}/v1/history?{query}") as response:
+        told = await response.json()
+    assert response.status == 400
+    assert told["error"]["code"] == "bad_query"
 
 
 async def test_what_is_too_old_goes_with_the_next_cut(registry: Registry) -> None:

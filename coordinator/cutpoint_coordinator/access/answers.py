@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from cutpoint_coordinator.access.scopes import Scope
+from cutpoint_coordinator.asked import PageQuery
 
 SECONDS_MAX = 10 * 366 * 86400.0
 """The longest that a token may be asked for to count."""
@@ -87,15 +88,15 @@ LIMIT = 100
 LIMIT_MAX = 1000
 
 
-class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which entries. ``before``: only those with a lower number; ``limit``: how many at most."""
+class AuditQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One page of the audit log, the newest first unless that is denied."""
 
-    before: Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)] = LIMIT
+    newest_first: bool = True
 
 
 class AuditAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Entries of the audit log, the newest first. ``before``: what to ask the next page with; None: there is none."""
+    """One page of the audit log. ``next``: what to ask for the next page with; None: there is no more."""
 
     entries: tuple[Entry, ...]
-    before: int | None = None
+    next: int | None = None

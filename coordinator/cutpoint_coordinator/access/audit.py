@@ -133,12 +133,11 @@ class Audit:
             self._settled.clear()
             await self._settled.wait()
 
-    async def entries(self, *, before: int | None = None, limit: int = 100) -> tuple[Entry, ...]:
-        """The entries below number ``before``, the newest first; waits for those that were noted to be written."""
+    async def entries(self) -> tuple[Entry, ...]:
+        """All entries, the newest first; waits for those that were noted to be written."""
         await self._loaded.wait()
         await self.settled()
-        numbers = (n for n in sorted(self._kept, reverse=True) if before is None or n < before)
-        return tuple(self._kept[n] for n, _ in zip(numbers, range(limit), strict=False))
+        return tuple(self._kept[number] for number in sorted(self._kept, reverse=True))
 
     # ------------------------------------------------------------------------------------------------ writing
 

@@ -33,9 +33,10 @@ _OF_MONITORS = ("code", "python", "description", "period_seconds", "seconds", "m
 class Administering(Asking):
     """The part of a client that keeps a coordinator in order."""
 
-    async def history(self, *, limit: int = 50, before: int = 0) -> HistoryAnswer:
-        """How cuts went: figures, hours, and the newest cuts (below number ``before``, if it is not 0)."""
-        return await self._ask("GET", f"/v1/history?limit={limit}&before={before}", HistoryAnswer)
+    async def history(self, *, limit: int = 50, after: int | None = None) -> HistoryAnswer:
+        """Figures, hours, and the newest cuts; ``next`` of the answer, as ``after``, asks for older ones."""
+        query = f"?limit={limit}" if after is None else f"?limit={limit}&after={after}"
+        return await self._ask("GET", f"/v1/history{query}", HistoryAnswer)
 
     async def monitors(self) -> MonitorsAnswer:
         """The monitors, and what they have found."""
@@ -122,7 +123,7 @@ class Administering(Asking):
         """Let a token count no more."""
         return await self._ask("DELETE", f"/v1/tokens/{quote(name, safe='')}", TokenAnswer)
 
-    async def audit(self, *, before: int | None = None, limit: int = 100) -> AuditAnswer:
-        """Who did what, the newest first; ``before`` of the answer asks for the next page."""
-        query = f"?limit={limit}" if before is None else f"?limit={limit}&before={before}"
+    async def audit(self, *, limit: int = 100, after: int | None = None) -> AuditAnswer:
+        """Who did what, the newest first; ``next`` of the answer, as ``after``, asks for the next page."""
+        query = f"?limit={limit}" if after is None else f"?limit={limit}&after={after}"
         return await self._ask("GET", f"/v1/audit{query}", AuditAnswer)

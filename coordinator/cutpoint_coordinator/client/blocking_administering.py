@@ -33,9 +33,9 @@ class BlockingAdministering(abc.ABC):
     def ask(self, question: Callable[[CoordinatorClient], Awaitable[T]]) -> T:
         """Ask anything that a `CoordinatorClient` can be asked."""
 
-    def history(self, *, limit: int = 50, before: int = 0) -> HistoryAnswer:
-        """How cuts went: figures, hours, and the newest cuts (below number ``before``, if it is not 0)."""
-        return self.ask(lambda client: client.history(limit=limit, before=before))
+    def history(self, *, limit: int = 50, after: int | None = None) -> HistoryAnswer:
+        """Figures, hours, and the newest cuts; ``next`` of the answer, as ``after``, asks for older ones."""
+        return self.ask(lambda client: client.history(limit=limit, after=after))
 
     def monitors(self) -> MonitorsAnswer:
         """The monitors, and what they have found."""
@@ -107,6 +107,6 @@ class BlockingAdministering(abc.ABC):
         """Let a token count no more."""
         return self.ask(lambda client: client.revoke_token(name))
 
-    def audit(self, *, before: int | None = None, limit: int = 100) -> AuditAnswer:
-        """Who did what, the newest first; ``before`` of the answer asks for the next page."""
-        return self.ask(lambda client: client.audit(before=before, limit=limit))
+    def audit(self, *, limit: int = 100, after: int | None = None) -> AuditAnswer:
+        """Who did what, the newest first; ``next`` of the answer, as ``after``, asks for the next page."""
+        return self.ask(lambda client: client.audit(limit=limit, after=after))

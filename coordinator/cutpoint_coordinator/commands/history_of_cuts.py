@@ -33,7 +33,7 @@ def history(cut: int | None, limit: int, before: int | None, coordinator_url: st
         else:
             _print_cut(one)
         return
-    answer = ask(coordinator_url, lambda client: client.history(limit=limit, before=before or 0))
+    answer = ask(coordinator_url, lambda client: client.history(limit=limit, after=before))
     if as_json:
         print_json(answer)
     else:
@@ -63,8 +63,8 @@ def _print(answer: HistoryAnswer) -> None:
     if len(answer.hours) > 1:
         print_line(f"  by the hour  {sparkline(answer.hours)}  published, the newest on the right")
     print_table("Cuts, the newest first", ("cut#", "ended", "", "took#", "slowest#", ""), map(_row, answer.cuts))
-    if answer.before is not None:
-        print_line(f"older ones: cutpoint history --before {answer.before}")
+    if answer.next is not None:
+        print_line(f"older ones: cutpoint history --before {answer.next}")
 
 
 def _budget(left: float, allowed: float, failed: int) -> str:

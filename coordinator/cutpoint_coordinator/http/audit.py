@@ -9,6 +9,7 @@ from cutpoint_coordinator.asked import query_of
 from cutpoint_coordinator.faults import answer
 from cutpoint_coordinator.http.context import Context
 from cutpoint_coordinator.http.route import Route
+from cutpoint_coordinator.paging import page_of
 
 
 class AuditLog:
@@ -34,6 +35,6 @@ class AuditLog:
     async def _audit(self, request: web.Request) -> web.Response:
         self._context.driver()
         asked = query_of(request, AuditQuery)
-        found = await self._context.service.audit.entries(before=asked.before, limit=asked.limit + 1)
-        page = found[: asked.limit]
-        return answer(AuditAnswer(entries=page, before=page[-1].number if len(found) > len(page) else None))
+        found = await self._context.service.audit.entries()
+        page, following = page_of(found, lambda entry: entry.number, asked)
+        return answer(AuditAnswer(entries=page, next=following))

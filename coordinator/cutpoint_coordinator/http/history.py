@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import time
-from itertools import islice
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
 
 from cutpoint_coordinator.answers import HistoryAnswer
-from cutpoint_coordinator.asked import query_of
-from cutpoint_coordinator.faults import Refused, answer
+from cutpoint_coordinator.asked import PageQuery, query_of
+from cutpoint_coordinator.faults import answer
 from cutpoint_coordinator.history.figures import figures
 from cutpoint_coordinator.http.context import Context
 from cutpoint_coordinator.http.route import Route
+from cutpoint_coordinator.paging import page_of
 
 LIMIT_MAX = 500
 HOURS_SHOWN = 7 * 24
 
 
-class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """``limit``: how many cuts are told one by one, the newest first; ``before``: only those with a lower number."""
+class HistoryQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One page of the cuts that are told one by one, the newest first unless that is denied; ``limit`` 0: none."""
 
-    limit: int = 50
-    before: int = 0
+    limit: Annotated[int, msgspec.Meta(ge=0, le=LIMIT_MAX)] = 50
+    newest_first: bool = True
 
 
 class CutHistory:
@@ -43,30 +44,20 @@ class CutHistory:
                 about="how cuts went: success rate, durations by phase, share of time, error budget",
                 query=HistoryQuery,
                 answers={200: HistoryAnswer},
-                faults=("bad_query",),
             ),
         )
 
     async def _history(self, request: web.Request) -> web.Response:
         asked = query_of(request, HistoryQuery)
-        if not 0 <= asked.limit <= LIMIT_MAX or asked.before < 0:
-            raise Refused(
-                400,
-                "bad_query",
-                "no history can be told like that; nothing was done",
-                f"give a limit up to {LIMIT_MAX}",
-            )
         history, settings = self._context.driver().history, self._context.service.settings
-        older = (each for each in reversed(history.cuts.values()) if not asked.before or each.story.cut < asked.before)
-        found = tuple(islice(older, asked.limit + 1))
-        more = len(found) > asked.limit and asked.limit > 0
+        page, following = page_of(history.cuts.values(), lambda record: record.story.cut, asked)
         return answer(
             HistoryAnswer(
                 figures=figures(
                     history, now=time.time(), window_seconds=settings.objective_seconds, objective=settings.objective
                 ),
                 hours=tuple(history.hours.values())[-HOURS_SHOWN:],
-                cuts=found[: asked.limit],
-                before=found[asked.limit - 1].story.cut if more else None,
+                cuts=page,
+                next=following,
             )
         )
