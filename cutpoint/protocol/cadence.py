@@ -30,6 +30,10 @@ STALE_SECONDS = 2.5 * REPORT_SECONDS
 LOOK_SECONDS = 0.5
 """How often a cut that waits for a quiet time looks whether it is quiet."""
 
+REST_SECONDS = 0.1
+"""However short the interval is: how long nobody tries again to open a cut that could not be opened, and how often at
+most the timer runs down while none can begin."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rhythm:
@@ -98,6 +102,7 @@ class Cadence:
         self._counted_from = 0.0
         self._ended_at = 0.0
         self._setback_at = 0.0
+        self._rests_until = 0.0
         self._enough_at: float | None = None
         self._reports: dict[ProcessName, _Report] = {}
         self._messages_since = self._bytes_since = 0
@@ -132,6 +137,7 @@ class Cadence:
 
     def hindered(self, now: float) -> None:
         """A cut that was due could not be opened."""
+        self._rests_until = now + REST_SECONDS
         self._set_back(now)
 
     def reported(self, now: float, process: ProcessName, traffic: Traffic) -> None:
@@ -211,7 +217,7 @@ class Cadence:
             return None
         wishes: list[float] = []
         if rhythm.interval_seconds:
-            wishes.append(self._counted_from + rhythm.interval_seconds)
+            wishes.append(max(self._counted_from + rhythm.interval_seconds, self._rests_until))
         if 0 < self.setbacks <= rhythm.retries:
             wishes.append(self._setback_at + rhythm.backoff(self.setbacks))
         elif self._enough_at is not None:
@@ -234,7 +240,7 @@ class Cadence:
             return None
         if blocked:
             interval = self.rhythm.interval_seconds
-            return self._counted_from + interval if interval else None
+            return self._counted_from + max(interval, REST_SECONDS) if interval else None
         if now < due or self._may_begin(now, due):
             return due
         return min(due + self.rhythm.quiet_deadline_seconds, (self._timer or now) + LOOK_SECONDS)

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cutpoint.names import ProcessName
-from cutpoint.protocol.cadence import GRAIN_SECONDS, LOOK_SECONDS, ON_DEMAND, STALE_SECONDS, Cadence, Rhythm
+from cutpoint.protocol.cadence import (
+    GRAIN_SECONDS,
+    LOOK_SECONDS,
+    ON_DEMAND,
+    REST_SECONDS,
+    STALE_SECONDS,
+    Cadence,
+    Rhythm,
+)
 from cutpoint.protocol.messages import Traffic
 
 P, Q = ProcessName("p"), ProcessName("q")
@@ -369,3 +377,13 @@ def test_after_any_story_an_automatic_rhythm_comes_to_a_cut_again(rhythm: Rhythm
     begun = len(clock.begun)
     clock.advance(20 + rhythm.pause_seconds + rhythm.quiet_deadline_seconds + 1)
     assert len(clock.begun) == begun + 1
+
+
+def test_an_interval_of_next_to_nothing_does_not_spin_while_no_cut_can_be_opened() -> None:
+    clock = Clockwork(Rhythm(interval_seconds=1e-6, retries=0))
+    for tries in range(1, 20):
+        clock.advance(REST_SECONDS)
+        assert len(clock.begun) == 1, f"try {tries}"
+        clock.hinder()
+        assert clock.wake_at is not None
+        assert clock.wake_at - clock.now == pytest.approx(REST_SECONDS)
