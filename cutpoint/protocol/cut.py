@@ -45,7 +45,7 @@ READ_BACK_AT_ONCE = 64
 
 
 class Cut:
-    """One cut, from its number to its end. Its membership is frozen when it is opened.
+    """One cut, from its number to its end. Its membership and its deadline are frozen when it is opened.
 
     ``found``: another coordinator opened it, and only the store knows how far it came.
     """
@@ -62,6 +62,7 @@ class Cut:
         self.released = desk.ledger.released()
         self.leaving = desk.ledger.leaving()
         self.requests = requests
+        self._deadline_seconds = desk.policy.deadline_seconds
         self.phase = CUT.start
         self.reason = ""
         self.cause: Cause = ""
@@ -195,8 +196,7 @@ class Cut:
         if cut != self.number:
             return False
         waiting = first_few(self.waits_for())
-        seconds = self._desk.policy.deadline_seconds
-        return self.abandon(f"its deadline of {seconds:g} s passed; waiting for {waiting}", "deadline")
+        return self.abandon(f"its deadline of {self._deadline_seconds:g} s passed; waiting for {waiting}", "deadline")
 
     def parts_checked(self, cut: CutNumber, complaints: tuple[str, ...]) -> bool:
         """What was asked for last, or before, was read back; with the last of it, every part."""
@@ -256,7 +256,7 @@ class Cut:
         self._step("numbered")
         self._desk.answer(self.requests, CutOpened(cut=self.number))
         self._say_begin(self._desk.admitted(self.members))
-        self._desk.do(SetDeadline(cut=self.number, seconds=self._desk.policy.deadline_seconds))
+        self._desk.do(SetDeadline(cut=self.number, seconds=self._deadline_seconds))
         self._desk.notice("cut opened", f"cut {self.number} was begun", cut=self.number, members=len(self.members))
 
     def _say_begin(self, agents: Iterable[Agent]) -> None:
@@ -280,7 +280,7 @@ class Cut:
             base=self._desk.ledger.computation.base,
             members=self.members if known is None else None,
             released=self.released,
-            deadline_seconds=self._desk.policy.deadline_seconds,
+            deadline_seconds=self._deadline_seconds,
             joined=() if same else tuple(name for name in self.members if name not in before),
             gone=() if same else tuple(sorted(before - self._inside)),
         )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-from cutpoint.names import ProcessName
+from cutpoint.names import CutNumber, ProcessName
 from cutpoint.protocol import coordinator_effects as ask
 from cutpoint.protocol import coordinator_events as was
 from cutpoint.protocol.cadence import REPORT_SECONDS, Rhythm
 from cutpoint.protocol.coordination import Policy
-from cutpoint.protocol.messages import Abandon, Admit, Begin, CutRefused, Traffic
+from cutpoint.protocol.messages import Abandon, Admit, Begin, CutRefused, PartCaptured, Traffic
 from tests.protocol.coordination_rig import Rig, of_type, running
 
 EVERY_MINUTE = Policy(rhythm=Rhythm(interval_seconds=60))
@@ -62,6 +62,17 @@ def test_another_policy_holds_at_once() -> None:
     rig.run(was.PolicyChanged(now=rig.now(), policy=dataclasses.replace(EVERY_MINUTE, deadline_seconds=3)))
     rig.run(rig.stored("a", 1))
     rig.run(rig.request_cut())
+    assert rig.said_to("a", Begin)[-1].deadline_seconds == 3
+
+
+def test_an_open_cut_keeps_the_deadline_that_it_was_begun_with() -> None:
+    rig = running("a", "b")
+    rig.run(rig.request_cut())
+    rig.run(was.PolicyChanged(now=rig.now(), policy=dataclasses.replace(EVERY_MINUTE, deadline_seconds=3)))
+    rig.run(rig.says("a", PartCaptured(cut=CutNumber(1))))
+    rig.run(was.DeadlinePassed(now=rig.now(), cut=CutNumber(1)))
+    assert rig.core.ledger.abandoned[CutNumber(1)].reason.startswith("its deadline of 10 s passed;")
+    rig.run(rig.request_cut("again"))
     assert rig.said_to("a", Begin)[-1].deadline_seconds == 3
 
 
