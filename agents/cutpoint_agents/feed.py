@@ -39,14 +39,17 @@ class Feed:
     async def pass_on(self) -> None:
         """Wait until the calls before have been made, and have these begun. Raises what a call before raised."""
         await self._wait()
-        calls, self._calls, self._bytes = self._calls, [], 0
-        self._running = asyncio.get_running_loop().create_task(asyncio.to_thread(_make, calls))
+        self._running = asyncio.get_running_loop().create_task(asyncio.to_thread(_make, self._take()))
         self._running.add_done_callback(_heard)
 
     async def drain(self) -> None:
         """Wait until everything that was put has been done. Raises what a call raised; none after it was made."""
-        await self.pass_on()
         await self._wait()
+        await asyncio.to_thread(_make, self._take())
+
+    def _take(self) -> list[Call]:
+        calls, self._calls, self._bytes = self._calls, [], 0
+        return calls
 
     async def _wait(self) -> None:
         if self._running is not None:

@@ -198,9 +198,10 @@ class Parts:
 
     async def _write(self, writing: Writing, base: KnownPart | None) -> None:
         try:
-            summary = await writing.write(
-                lambda: self._writer(writing.cut, base), lambda: self._stalls.get(writing.cut, 0.0)
-            )
+            if self._store not in self._backends:
+                await asyncio.to_thread(self._backend)
+            writer = self._writer(writing.cut, base)
+            summary = await writing.write(writer, lambda: self._stalls.get(writing.cut, 0.0))
         except (CutpointError, OSError) as error:
             if not isinstance(error, CutAbandoned):
                 self._done(PersistFailed(cut=writing.cut, reason=str(error)))

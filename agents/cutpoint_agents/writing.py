@@ -65,13 +65,12 @@ class Writing:
         if not self._channels.done():
             self._channels.set_result(effect)
 
-    async def write(self, open_writer: Callable[[], PartWriter], stall: Callable[[], float]) -> PartSummary:
+    async def write(self, writer: PartWriter, stall: Callable[[], float]) -> PartSummary:
         """Write everything; durable on return. Raises `CutpointError` or `OSError`, and then nothing names it."""
         with Lookout(self._check_limits):
-            return await self._write(open_writer, stall)
+            return await self._write(writer, stall)
 
-    async def _write(self, open_writer: Callable[[], PartWriter], stall: Callable[[], float]) -> PartSummary:
-        writer = await asyncio.to_thread(open_writer)
+    async def _write(self, writer: PartWriter, stall: Callable[[], float]) -> PartSummary:
         try:
             for state in self.recorded.states:
                 if isinstance(state, CapturedTable):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import msgspec
 
@@ -37,19 +37,26 @@ READERS = 4
 
 
 def check_parts(
-    backend: Backend, computation: str, parts: tuple[PartSummary, ...], keys: KeyRing | None = None
+    backend: Backend,
+    computation: str,
+    parts: tuple[PartSummary, ...],
+    keys: KeyRing | None = None,
+    *,
+    readers: Executor,
 ) -> tuple[str, ...]:
     """Read back what was written for every part, and set it against its summary; one complaint for each that differs.
 
     Of what a part shares with the recovery point that it builds on, it is checked that this recovery point names it
     and that it is there: its bytes were read back when they were written.
     """
-    if not parts:
-        return ()
     named = _Named(backend)
-    with ThreadPoolExecutor(min(READERS, len(parts)), thread_name_prefix="cutpoint-check") as readers:
-        complaints = readers.map(lambda summary: _check_part(backend, computation, summary, named, keys), parts)
-        return tuple(complaint for complaint in complaints if complaint)
+    complaints = readers.map(lambda summary: _check_part(backend, computation, summary, named, keys), parts)
+    return tuple(complaint for complaint in complaints if complaint)
+
+
+def readers() -> Executor:
+    """Threads that read parts back. Cuts come again and again: keep them."""
+    return ThreadPoolExecutor(READERS, thread_name_prefix="cutpoint-check")
 
 
 class _Named:

@@ -28,7 +28,7 @@ from cutpoint.protocol.messages import Join, ToCoordinator
 from cutpoint.protocol.policy import Policy
 from cutpoint.registry import Conflict, Leadership, Registry, Transaction
 from cutpoint.store import Backend, KeyRing
-from cutpoint_coordinator.checking import check_parts
+from cutpoint_coordinator.checking import check_parts, readers
 from cutpoint_coordinator.hearing import Hearing
 from cutpoint_coordinator.history import History
 from cutpoint_coordinator.links import Link, Links
@@ -100,6 +100,7 @@ class Driver:
         self._events: deque[was.Event] = deque()
         self._hearing = Hearing(self.step)
         self._checking = asyncio.Lock()
+        self._readers = readers()
         self._stepping = False
         self._writes: asyncio.Queue[ask.WriteLedger] = asyncio.Queue()
         self._tasks: dict[asyncio.Task[None], None] = {}
@@ -259,6 +260,7 @@ class Driver:
         self._links.end_all(f"this coordinator stopped leading ({reason}); connect again")
         for task in self._tasks:
             task.cancel()
+        self._readers.shutdown(wait=False, cancel_futures=True)
         self._requests.fail_all(f"this coordinator stopped leading ({reason})")
 
     async def close(self, reason: str) -> None:
@@ -333,7 +335,9 @@ class Driver:
     async def _check_parts(self, effect: ask.CheckParts) -> None:
         computation = self._settings.computation
         async with self._checking:
-            complaints = await asyncio.to_thread(check_parts, self._backend, computation, effect.parts, self._keys)
+            complaints = await asyncio.to_thread(
+                check_parts, self._backend, computation, effect.parts, self._keys, readers=self._readers
+            )
         self.step(was.PartsChecked(now=self._now(), cut=effect.cut, complaints=complaints))
 
     async def _write_manifest(self, effect: ask.WriteManifest) -> None:

@@ -13,7 +13,7 @@ from cutpoint.protocol.coordinator_effects import WriteManifest
 from cutpoint.protocol.cut_records import draft
 from cutpoint.protocol.messages import PartSummary
 from cutpoint.store import Backend, DirectoryBackend, Manifest, MemoryBackend, directory, publish_manifest
-from cutpoint_coordinator.checking import certificate_of, check_parts, verify_points
+from cutpoint_coordinator.checking import certificate_of, check_parts, readers, verify_points
 from cutpoint_coordinator.publishing import find_point, find_points, manifest_of, write_manifest
 from tests.parts import Draft
 
@@ -43,6 +43,11 @@ def asked(summaries: tuple[PartSummary, ...]) -> WriteManifest:
     left = (ProcessName("gone"),)
     point = draft(certificate, parent=CutNumber(1), parts=summaries, left=left, duration_seconds=1.5)
     return WriteManifest(point=point, certificate=certificate, parts=summaries)
+
+
+def checked(backend: Backend, computation: str, parts: tuple[PartSummary, ...]) -> tuple[str, ...]:
+    with readers() as some:
+        return check_parts(backend, computation, parts, readers=some)
 
 
 def test_the_manifest_gives_back_all_that_the_registry_would_have_said() -> None:
@@ -82,13 +87,13 @@ def test_a_number_that_was_used_before_is_refused() -> None:
 def test_how_long_a_process_held_up_or_waited_is_said_beside_its_part_and_not_in_it() -> None:
     backend = MemoryBackend("m")
     (summary,) = stored(backend, part("ledger"))
-    assert check_parts(backend, "shop", (msgspec.structs.replace(summary, stall_seconds=2, waited_seconds=3),)) == ()
+    assert checked(backend, "shop", (msgspec.structs.replace(summary, stall_seconds=2, waited_seconds=3),)) == ()
 
 
 def test_a_sound_part_that_says_something_else_than_was_reported_is_one_complaint() -> None:
     backend = MemoryBackend("m")
     ledger, till = stored(backend, part("ledger"), part("till"))
-    assert check_parts(backend, "shop", (ledger, till)) == ()
+    assert checked(backend, "shop", (ledger, till)) == ()
     replace = msgspec.structs.replace
     for changed, told in (
         (replace(ledger, in_flight_messages=1), "ledger: its part has another in_flight_messages than it reported"),
@@ -104,8 +109,8 @@ def test_a_sound_part_that_says_something_else_than_was_reported_is_one_complain
         ),
         (replace(ledger, packs=()), "ledger: its part names no packs"),
     ):
-        assert check_parts(backend, "shop", (changed, till)) == (told,)
-    assert check_parts(backend, "bank", (ledger,)) == ("ledger: its part is of computation 'shop', this is 'bank'",)
+        assert checked(backend, "shop", (changed, till)) == (told,)
+    assert checked(backend, "bank", (ledger,)) == ("ledger: its part is of computation 'shop', this is 'bank'",)
 
 
 def _other_cut(manifest: Manifest) -> dict[str, object]:

@@ -1,9 +1,11 @@
 """The demo's seven services at full speed, now with a cut every second and now without: flights a second, as JSON.
 
 ``python -m tests.benchmarks.cut_speed.flights PAIRS``: one deployment, started afresh and warmed up; then pairs of
-stretches, one with cuts and one without, now this first and now that. Counted is what lands; nobody is killed and
-nothing holds the landings back. Beside the flights of a second stand those of a second of processor time of all
-processes of the deployment, which says the same where nobody else uses the machine, and is not disturbed by others.
+stretches, one with cuts and one without, now this first and now that. Cuts are taken as a deployment takes them: by the
+policy that is declared, and nobody has to ask for them over HTTP, on the processors that are measured. Counted is what
+lands; nobody is killed and nothing holds the landings back. Beside the flights of a second stand those of a second of
+processor time of all processes of the deployment, which says the same where nobody else uses the machine, and is not
+disturbed by others.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ from cutpoint_simulations.flights.stage import DemoSettings, Stage
 
 STRETCH_SECONDS = 3.0
 CUT_SECONDS = 1.0
+PAUSE_SECONDS = 0.9
+"""From the end of a cut to the next: cuts take less than a tenth of a second, so there is at least one a second."""
+
 WARM_UP_SECONDS = 2.0
 START_SECONDS = 60.0
 MONTHS = 40
@@ -76,19 +81,28 @@ class Flown:
 
     async def stretch(self, *, cuts: bool) -> Rate:
         """Some seconds with cuts or without."""
+        taken = await self._declare(PAUSE_SECONDS if cuts else ON_DEMAND_SECONDS)
         before = await self.sum()
-        ends = time.monotonic() + STRETCH_SECONDS
-        while (left := ends - time.monotonic()) > 0:
-            await asyncio.gather(asyncio.sleep(min(CUT_SECONDS, left)), *([self._cut()] if cuts else []))
+        await asyncio.sleep(STRETCH_SECONDS)
         after = await self.sum()
+        if cuts:
+            await self._hear_of(taken)
         landed = after.landed - before.landed
         return Rate(landed / (after.clock - before.clock), landed / (after.processor - before.processor))
 
-    async def _cut(self) -> None:
-        answer = await self._client.cut()
-        assert answer.state == "published", answer
-        assert answer.point is not None
-        self.cuts.append(answer.point.duration_seconds)
+    async def _declare(self, interval_seconds: float) -> int:
+        """Have a cut so often; the last cut so far. None is open then."""
+        await self._client.declare_policy(f"[cuts]\ninterval = {interval_seconds}\n")
+        while (topology := await self._client.topology()).open_cut is not None:
+            await asyncio.sleep(0.02)
+        return topology.last_cut
+
+    async def _hear_of(self, last: int) -> None:
+        """Note how long the cuts after ``last`` took. There must have been one a second."""
+        answer = await self._client.points(newest_first=True, limit=20)
+        taken = [point for point in answer.points if point.cut > last]
+        assert len(taken) >= STRETCH_SECONDS / CUT_SECONDS - 1, f"only {len(taken)} cuts in {STRETCH_SECONDS} seconds"
+        self.cuts.extend(point.duration_seconds for point in taken)
 
     async def sum(self) -> Sum:
         """What there is by now."""
