@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cutpoint_coordinator.commands.options import coordinator_option, json_option, keys_option, store_option
+from cutpoint_coordinator.commands.options import (
+    coordinator_option,
+    json_option,
+    keys_option,
+    reach,
+    store_option,
+)
 
 if TYPE_CHECKING:
     from cutpoint.store.keys import KeyRing
@@ -18,6 +24,7 @@ _SIGNS = {"ok": "ok  ", "warn": "WARN", "bad": "BAD "}
 @click.command()
 @click.option("--registry", metavar="URL", help="Look at this registry too: a folder, or etcd://HOST:PORT,HOST:PORT.")
 @click.option("--computation", metavar="NAME", default="default", show_default=True, help="Whose records it holds.")
+@click.option("--test-alarms", is_flag=True, help="Send an alert of the kind test to every webhook.")
 @coordinator_option
 @store_option
 @keys_option
@@ -27,6 +34,7 @@ def doctor(
     context: click.Context,
     registry: str | None,
     computation: str,
+    test_alarms: bool,
     coordinator_url: str,
     store_url: str | None,
     keys: KeyRing | None,
@@ -35,9 +43,17 @@ def doctor(
     """Look at coordinator, registry and store from this machine. Ends with 1 if something is bad."""
     from cutpoint_coordinator.commands.printing import print_json, print_line
     from cutpoint_coordinator.doctor.examination import examine
+    from cutpoint_coordinator.doctor.reach import Reach
 
     found = asyncio.run(
-        examine(coordinator=coordinator_url, registry=registry, store=store_url, computation=computation, keys=keys)
+        examine(
+            coordinator=Reach(url=coordinator_url, **reach()),
+            registry=registry,
+            store=store_url,
+            computation=computation,
+            keys=keys,
+            test_alarms=test_alarms,
+        )
     )
     if as_json:
         print_json(found)

@@ -71,7 +71,7 @@ def _kept(context: click.Context, option: click.Parameter, value: object) -> Non
     context.meta[f"cutpoint {option.name}"] = value
 
 
-def _reach() -> dict[str, Any]:
+def reach() -> dict[str, Any]:
     """How the coordinator is reached, as a `CoordinatorClient` is told. Raises `ConfigurationError`."""
     from cutpoint.access import ClientTls
     from cutpoint.access.sources import loaded_token
@@ -124,10 +124,10 @@ def ask(url: str, question: Callable[[CoordinatorClient], Awaitable[T]]) -> T:
     """Ask the coordinator at ``url``. Raises `CutpointError`."""
     from cutpoint_coordinator.client import CoordinatorClient
 
-    reach = _reach()
+    reached_by = reach()
 
     async def asked() -> T:
-        async with CoordinatorClient(url, **reach) as client:
+        async with CoordinatorClient(url, **reached_by) as client:
             return await question(client)
 
     return asyncio.run(asked())

@@ -11,17 +11,25 @@ from cutpoint_coordinator.doctor.finding import Examination, Finding, bad, ok, w
 from cutpoint_coordinator.doctor.of_coordinator import examine_coordinator
 from cutpoint_coordinator.doctor.of_registry import examine_registry
 from cutpoint_coordinator.doctor.of_store import examine_store
+from cutpoint_coordinator.doctor.reach import Reach
 
 
 async def examine(
-    *, coordinator: str, registry: str | None, store: str | None, computation: str, keys: KeyRing | None
+    *,
+    coordinator: Reach,
+    registry: str | None,
+    store: str | None,
+    computation: str,
+    keys: KeyRing | None,
+    test_alarms: bool = False,
 ) -> Examination:
-    """Look at the coordinator, and at the registry and the store that are named.
+    """Look at the coordinator, and at the registry and the store that are named. Raises `ConfigurationError`.
 
+    ``test_alarms``: send an alert of the kind ``test`` to every webhook.
     Without ``store``, the one that the coordinator names is looked at if it can be opened from here.
     """
     findings = [ok("python", sys.version.split()[0])]
-    found, topology = await examine_coordinator(coordinator)
+    found, topology = await examine_coordinator(coordinator, test_alarms=test_alarms)
     findings += found
     if registry is not None:
         findings += await examine_registry(registry, prefix=f"/cutpoint/{computation}/")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 
 import aiohttp
@@ -11,47 +10,52 @@ import msgspec
 
 from cutpoint.errors import CutpointError
 from cutpoint_coordinator.answers import HealthAnswer, HistoryAnswer, TopologyAnswer
-from cutpoint_coordinator.client import CoordinatorClient
+from cutpoint_coordinator.client import Declined
 from cutpoint_coordinator.doctor.finding import Finding, bad, ok, warn
+from cutpoint_coordinator.doctor.of_access import certificate_refused, examine_certificate, examine_tokens
+from cutpoint_coordinator.doctor.of_alarms import examine_alarms
+from cutpoint_coordinator.doctor.of_policy import examine_policy
+from cutpoint_coordinator.doctor.reach import Reach
 
 SKEW_SECONDS = 2.0
 """From how much on clocks differ: HTTP tells whole seconds."""
 
 SKEW_SECONDS_BAD = 60.0
 
-_SECONDS = 5.0
 
+async def examine_coordinator(
+    reach: Reach, *, test_alarms: bool = False
+) -> tuple[list[Finding], TopologyAnswer | None]:
+    """Look at the coordinator there. Its topology, if it has told that. Raises `ConfigurationError`.
 
-async def examine_coordinator(url: str) -> tuple[list[Finding], TopologyAnswer | None]:
-    """Look at the coordinator at ``url``. Its topology, if it has told that."""
+    ``test_alarms``: send an alert of the kind ``test`` to every webhook.
+    """
     try:
-        health, date = await _health(url)
+        health, date = await reach.health()
+    except aiohttp.ClientSSLError as error:
+        return [certificate_refused(error)], None
     except (aiohttp.ClientError, OSError, TimeoutError, msgspec.MsgspecError, ValueError) as error:
         what = " ".join(str(error).split()) or type(error).__name__
         nobody = "no cut is taken and nobody recovers while no coordinator leads; services run on"
         return [
-            bad("coordinator", f"nobody answers at {url} ({what})", nobody, "start it, or correct --coordinator")
+            bad("coordinator", f"nobody answers at {reach.url} ({what})", nobody, "start it, or correct --coordinator")
         ], None
     findings = [_leading(health), _version(health), skew("clock of the coordinator", date - time.time())]
+    findings += await examine_certificate(reach)
     if not health.leader:
         return findings, None
     try:
-        async with CoordinatorClient(url) as client:
-            topology, history = await client.topology(), await client.history(limit=1)
+        async with reach.client() as client:
+            topology, history = await client.topology(), await client.history(limit=0)
+            declared = await examine_policy(client, topology)
+            administered = [*await examine_tokens(client), *await examine_alarms(client, test=test_alarms)]
     except CutpointError as error:
-        findings.append(
-            bad("leader", str(error), "what only the leader knows could not be looked at", "ask the leader")
-        )
+        let_in = not isinstance(error, Declined) or error.code not in ("unauthorized", "forbidden")
+        remedy = "ask the leader" if let_in else "show a token that may look: --token-file"
+        findings.append(bad("leader", str(error), "what only the leader knows could not be looked at", remedy))
         return findings, None
-    return [*findings, *_agents(topology), *_points(topology, history), *_upkeep(topology)], topology
-
-
-async def _health(url: str) -> tuple[HealthAnswer, float]:
-    timeout = aiohttp.ClientTimeout(total=_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{url.rstrip('/')}/healthz") as response:
-        body = await response.read()
-        date = parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
-    return msgspec.json.decode(body, type=HealthAnswer), date
+    findings += [*_agents(topology), *_points(topology, history), *_upkeep(topology), *declared, *administered]
+    return findings, topology
 
 
 def skew(subject: str, seconds: float) -> Finding:

@@ -23,6 +23,7 @@ from cutpoint_coordinator.doctor.examination import examine
 from cutpoint_coordinator.doctor.of_coordinator import examine_coordinator
 from cutpoint_coordinator.doctor.of_registry import examine_registry
 from cutpoint_coordinator.doctor.of_store import examine_store
+from cutpoint_coordinator.doctor.reach import Reach
 from tests.agents.rig import running
 from tests.coordinator.conftest import Agents, Serve
 
@@ -46,7 +47,9 @@ async def test_a_computation_that_is_well_is_found_well(
     await agents("ledger", service.url)
     await (await ask(service.url)).cut()
     before = sorted(open_backend(str(store)).list(""))
-    found = await examine(coordinator=service.url, registry=None, store=None, computation="default", keys=None)
+    found = await examine(
+        coordinator=Reach(url=service.url), registry=None, store=None, computation="default", keys=None
+    )
     verdicts = {finding.subject: finding.verdict for finding in found.findings if finding.subject != "store's space"}
     assert set(verdicts.values()) == {"ok"}, found
     expected = {
@@ -64,7 +67,7 @@ async def test_a_computation_that_is_well_is_found_well(
 
 
 async def test_nobody_who_answers_is_bad() -> None:
-    findings, topology = await examine_coordinator(NOWHERE)
+    findings, topology = await examine_coordinator(Reach(url=NOWHERE))
     assert only(findings, "coordinator").verdict == "bad"
     assert topology is None
 
@@ -79,7 +82,7 @@ async def test_a_clock_that_differs_and_another_version_are_found(seconds: int, 
     app = web.Application()
     app.router.add_get("/healthz", health)
     async with running(app) as url:
-        findings, _ = await examine_coordinator(url)
+        findings, _ = await examine_coordinator(Reach(url=url))
     assert only(findings, "clock of the coordinator").verdict == verdict
     assert only(findings, "version").verdict == "warn"
     assert only(findings, "coordinator").verdict == "bad"
@@ -94,7 +97,7 @@ async def test_a_process_that_is_gone_and_a_spent_budget_are_found(serve: Serve,
     async with asyncio.timeout(30):
         while any(member.connected for member in (await (await ask(service.url)).topology()).members):
             await asyncio.sleep(0.02)
-    findings, _ = await examine_coordinator(service.url)
+    findings, _ = await examine_coordinator(Reach(url=service.url))
     assert "not connected: ledger" in only(findings, "agents").found
     budget = only(findings, "error budget")
     assert budget.verdict == "warn"
