@@ -5,11 +5,11 @@ The archive is read completely before anything is written: its shape (`archive_f
 marks, then the manifest, each create-only: until the last step there is no recovery point, and an import that was
 killed is simply repeated. Nothing is overwritten; another manifest of the same cut is a refusal.
 
-Beside collections it is safe as every copy of a recovery point is (decision 0012): before the first pack the manifest
-lies below ``copying/``, and goes from there when it is in its place. A pack that is in the store already and that
-nothing names may be on the list of a collection that was paused, so it is not relied on. A store that is in use
-counts on: a recovery point ahead of its newest one would take a number that its next cuts need, so that is refused
-unless the caller says that no computation runs on it.
+Beside a collection it is safe as every copy of a recovery point is (decision 0012, which says what is left beside two):
+before the first pack the manifest lies below ``copying/``, and goes from there when it is in its place. A pack
+that is in the store already and that nothing names may be on the list of a collection that was paused, so it is not
+relied on. A store that is in use counts on: a recovery point ahead of its newest one would take a number that its next
+cuts need, so that is refused unless the caller says that no computation runs on it.
 """
 
 from __future__ import annotations

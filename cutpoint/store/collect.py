@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from cutpoint.errors import ConfigurationError, StoreError, UsageError
+from cutpoint.errors import ConfigurationError, StoreError, StoreUnavailable, UsageError
 from cutpoint.names import BEGINNING, CutNumber
 from cutpoint.store.backend import Backend
 from cutpoint.store.collection_plan import GOING, CollectionPlan, ObjectFate, Other, judge, plan_collection
@@ -38,16 +38,29 @@ Forget = Callable[[CutNumber], bool]
 
 
 def without_registry(backend: Backend, keys: KeyRing | None = None) -> dict[CutNumber, str]:
-    """What must stay where nobody asks a registry: the point before the last one, for `Collector.protected`.
+    """What must stay where nobody asks a registry, and why: for `Collector.protected`.
 
-    A coordinator that vanished while it published may have left a manifest that its registry does not know.
+    A coordinator that vanished while it published may have left a manifest that its registry does not know. What that
+    was built on counts for certain; where it cannot be read, so do the next ones before it, down to one that can be.
+    Raises `StoreUnavailable` if the store does not answer: nothing may be believed of it then.
     """
-    cuts = list_manifests(backend)
-    try:
-        parent = read_manifest(backend, cuts[-1], keys).parent if cuts else BEGINNING
-    except StoreError:
-        return {}  # it is kept, and so is the last that can be read
-    return {parent: "without its registry nobody knows whether the last one counts"} if parent else {}
+    protected: dict[CutNumber, str] = {}
+    certain: CutNumber | None = None
+    for cut in reversed(list_manifests(backend)):
+        if certain is not None and cut > certain:
+            continue
+        try:
+            manifest = read_manifest(backend, cut, keys)
+        except StoreUnavailable:
+            raise
+        except StoreError:
+            continue  # it is kept, and says not what it was built on
+        if certain is not None:
+            protected[cut] = "without its registry nobody knows whether the last one counts"
+        if cut == certain or manifest.parent == BEGINNING:
+            break
+        certain = manifest.parent
+    return protected
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,5 +115,7 @@ def _print(answer: ReplicationAnswer, as_json: bool) -> None:
     for complaint in answer.complaints:
         print_line(complaint)
     lag = behind(answer.lag_points, answer.lag_bytes, answer.lag_seconds)
+    if answer.complaints and not answer.lag_points:
+        lag = "in step but for what was not copied"
     copied = f"copied {several(len(answer.points), 'recovery point')}, {several(answer.objects, 'object')}"
     print_line(f"{copied}, {size(answer.bytes)}; {lag}")
