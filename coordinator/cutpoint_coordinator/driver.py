@@ -15,6 +15,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from cutpoint.errors import CutpointError, Damaged, Fenced, RegistryError, StoreError, StoreUnavailable
@@ -47,6 +49,9 @@ RETRY_SECONDS = 0.5
 
 RETRY_SECONDS_MAX = 10.0
 """How long to wait at most, after it has not answered again and again."""
+
+STORE_THREADS = 2
+"""How many threads wait for the store on behalf of cuts. They are theirs alone: who reads the API can take none."""
 
 _LOUD = (
     "cut abandoned",
@@ -101,6 +106,7 @@ class Driver:
         self._hearing = Hearing(self.step)
         self._checking = asyncio.Lock()
         self._readers = readers()
+        self._threads = ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="cutpoint-cut")
         self._stepping = False
         self._writes: asyncio.Queue[ask.WriteLedger] = asyncio.Queue()
         self._tasks: dict[asyncio.Task[None], None] = {}
@@ -270,6 +276,7 @@ class Driver:
         tasks = [task for task in self._tasks if task is not current]
         if tasks:
             await asyncio.wait(tasks)
+        self._threads.shutdown(wait=False)
 
     # -------------------------------------------------------------------------------------------- effects, at once
 
@@ -333,11 +340,10 @@ class Driver:
         self.end(await self._registry.lost(self._leadership))
 
     async def _check_parts(self, effect: ask.CheckParts) -> None:
-        computation = self._settings.computation
+        what = (self._backend, self._settings.computation, effect.parts, self._keys)
+        check = partial(check_parts, *what, readers=self._readers)
         async with self._checking:
-            complaints = await asyncio.to_thread(
-                check_parts, self._backend, computation, effect.parts, self._keys, readers=self._readers
-            )
+            complaints = await self._loop.run_in_executor(self._threads, check)
         self.step(was.PartsChecked(now=self._now(), cut=effect.cut, complaints=complaints))
 
     async def _write_manifest(self, effect: ask.WriteManifest) -> None:
@@ -371,7 +377,7 @@ class Driver:
         pause = RETRY_SECONDS
         while True:
             try:
-                return await asyncio.to_thread(ask_store)
+                return await self._loop.run_in_executor(self._threads, ask_store)
             except Damaged:
                 raise
             except open_outcome as error:

@@ -42,6 +42,15 @@ def test_a_part_that_is_found_torn_early_ends_the_cut_at_once() -> None:
     assert "a part is not what was written: p000: torn" in rig.core.ledger.abandoned[checks[0].cut].reason
 
 
+@pytest.mark.parametrize("names", [MANY[:1], MANY[:7], MANY], ids=len)
+def test_a_cut_takes_two_writes_to_the_registry_however_many_processes_there_are(names: tuple[str, ...]) -> None:
+    rig = running(*names)
+    for _ in range(3):
+        before = len(rig.writes)
+        rig.publish(*names)
+        assert len(rig.writes) - before == 2
+
+
 def test_what_many_say_in_one_turn_is_what_they_say_one_after_the_other() -> None:
     rig = running("a", "b")
     rig.run(rig.request_cut())
