@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from aiohttp import web
 
@@ -31,13 +32,16 @@ async def living(agent: Agent) -> AsyncIterator[None]:
 
 
 class Fleet:
-    """One life of all three, at the coordinator ``url``; the till sends 1, 2, 3, ... up to ``last``."""
+    """One life of all three, at the coordinator ``url``; the till sends 1, 2, 3, ... up to ``last``.
 
-    def __init__(self, url: str, *, last: int) -> None:
+    ``options`` are for each agent.
+    """
+
+    def __init__(self, url: str, *, last: int, **options: Any) -> None:
         (self._port,) = free_ports(1)
-        self.vault = Vault(url)
-        self.till = Till(url, f"http://127.0.0.1:{self._port}/deposits", last=last)
-        self.journal = Journal(url)
+        self.vault = Vault(url, **options)
+        self.till = Till(url, f"http://127.0.0.1:{self._port}/deposits", last=last, **options)
+        self.journal = Journal(url, **options)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Fleet]:
