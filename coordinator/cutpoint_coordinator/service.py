@@ -85,6 +85,7 @@ class Service:
             author=self.candidate,
             hosts=(settings.listen.host, socket.gethostname(), urlsplit(opened.url).hostname or ""),
             leading=Context(self).driver,
+            policy=lambda: settings.declared() if self.policies is None else self.policies.policy,
         )
         self._listener = opened.listener
         self._endpoint = AgentsEndpoint(

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cutpoint.errors import RegistryError
+from cutpoint.policy import Policy
 from cutpoint.registry import Registry
 from cutpoint_coordinator.access.audit import Audit
 from cutpoint_coordinator.access.gate import Gate
@@ -27,7 +28,10 @@ KEEP_UP_SECONDS = 1.0
 
 
 class Access:
-    """``leading`` raises `Refused` while this coordinator does not lead. ``author``: a name that no other one has."""
+    """``leading`` raises `Refused` while this coordinator does not lead. ``author``: a name that no other one has.
+
+    ``policy``: the one in force.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class Access:
         author: str,
         hosts: tuple[str, ...],
         leading: Callable[[], object],
+        policy: Callable[[], Policy],
     ) -> None:
         self._notices = notices
         self.audit = Audit(notices, author=author)
@@ -47,6 +52,7 @@ class Access:
             hosts=hosts,
             per_second=settings.requests_per_second,
             leading=leading,
+            policy=policy,
         )
         self._told: tuple[str, ...] = ()
 

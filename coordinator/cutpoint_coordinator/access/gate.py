@@ -21,11 +21,12 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from cutpoint.access import handshake
+from cutpoint.policy import Policy, may
 from cutpoint.wire.checks import one_line
 from cutpoint_coordinator.access.audit import Act, Audit
 from cutpoint_coordinator.access.callers import ANYBODY, ASKING, Asking, Caller, forbidden
 from cutpoint_coordinator.access.limits import Limit, retry_after
-from cutpoint_coordinator.access.scopes import Rule, rule_of
+from cutpoint_coordinator.access.scopes import Rule, included, rule_of
 from cutpoint_coordinator.access.tokens import TokenBook
 from cutpoint_coordinator.bodies import body_bytes
 from cutpoint_coordinator.faults import Handler, Refused
@@ -69,7 +70,7 @@ class _Passed:
 class Gate:
     """The gate of one coordinator. ``hosts``: names that it is reached under, besides addresses and localhost.
 
-    ``leading`` raises `Refused` while another coordinator leads.
+    ``leading`` raises `Refused` while another coordinator leads; ``policy``: the one in force, as far as is known.
     """
 
     def __init__(
@@ -80,10 +81,12 @@ class Gate:
         hosts: tuple[str, ...],
         per_second: float,
         leading: Callable[[], object],
+        policy: Callable[[], Policy],
     ) -> None:
         self._tokens = tokens
         self._audit = audit
         self._leading = leading
+        self._policy = policy
         self._hosts = dict.fromkeys(name.lower() for name in ("localhost", *hosts))
         self._requests = Limit(per_second=per_second, burst=2 * per_second)
         self._failures = Limit(per_second=FAILURES_PER_SECOND, burst=FAILURES_BURST)
@@ -123,6 +126,7 @@ class Gate:
             what = rule.act or f"{request.method} {request.path[:100]}"
             self._audit.denied(who=caller.title, what=what, origin=address_of(request), why=f"it may {caller.scope}")
             raise forbidden(caller, rule.scope, what)
+        self._ask_policy(request, caller, rule)
         with self._counted(request, asking):
             return await self._audited(request, handler, asking, rule)
 
@@ -194,6 +198,21 @@ class Gate:
                 "too many requests in a short time; this one was not done",
                 "ask less often, or follow /v1/events",
                 headers={"Retry-After": retry_after(wait)},
+            )
+
+    def _ask_policy(self, request: web.Request, caller: Caller, rule: Rule) -> None:
+        """Raise `Refused` for somebody whose scope is enough, and whom the declared policy does not let do it.
+
+        Where no token is asked for, nobody has a name that a policy could give.
+        """
+        if rule.policy is None or not caller.name:
+            return
+        self._leading()
+        why = may(self._policy(), rule.policy, name=caller.name, scopes=included(caller.scope))
+        if why:
+            self._audit.denied(who=caller.title, what=rule.act, origin=address_of(request), why="the policy")
+            raise Refused(
+                403, "forbidden", why, f"ask who may change the policy, or use another token than {caller.name}"
             )
 
     def _check_host(self, request: web.Request) -> None:

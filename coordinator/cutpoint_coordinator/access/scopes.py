@@ -16,11 +16,18 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from cutpoint.policy import Act
+
 Scope = Literal["observe", "trigger", "restore", "administer", "agent"]
 
 SCOPES: tuple[Scope, ...] = ("observe", "trigger", "restore", "administer", "agent")
 
 _LADDER: tuple[Scope, ...] = ("observe", "trigger", "restore", "administer")
+
+
+def included(held: Scope) -> tuple[Scope, ...]:
+    """All scopes that ``held`` is good for."""
+    return tuple(scope for scope in SCOPES if includes(held, scope))
 
 
 def includes(held: Scope, needed: Scope) -> bool:
@@ -35,13 +42,14 @@ class Rule:
     """What a route asks for. ``scope`` None: nothing, it tells nothing that is worth keeping.
 
     ``act``: what the audit log calls it; empty: it only looks. ``first``: its entry is durable before it is done.
-    ``agents``: they may ask for it too.
+    ``agents``: they may ask for it too. ``policy``: what the declared policy calls it, which may let fewer do it.
     """
 
     scope: Scope | None
     act: str = ""
     first: bool = False
     agents: bool = False
+    policy: Act | None = None
 
 
 def _look(*paths: str, scope: Scope = "observe") -> dict[tuple[str, str], Rule]:
@@ -58,12 +66,12 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/topology"): Rule(scope="observe", agents=True),
     ("GET", "/v1/agents"): Rule(scope="agent"),
     ("POST", "/v1/agents/holdups"): Rule(scope="agent"),
-    ("POST", "/v1/cuts"): Rule(scope="trigger", act="take a cut"),
+    ("POST", "/v1/cuts"): Rule(scope="trigger", act="take a cut", policy="trigger"),
     ("POST", "/v1/verify"): Rule(scope="trigger", act="verify"),
     ("POST", "/v1/points/{number}/marks"): Rule(scope="trigger", act="mark"),
-    ("POST", "/v1/recoveries"): Rule(scope="restore", act="recover", first=True),
-    ("POST", "/v1/releases"): Rule(scope="restore", act="release", first=True),
-    ("POST", "/v1/collections"): Rule(scope="administer", act="collect", first=True),
+    ("POST", "/v1/recoveries"): Rule(scope="restore", act="recover", first=True, policy="restore"),
+    ("POST", "/v1/releases"): Rule(scope="restore", act="release", first=True, policy="restore"),
+    ("POST", "/v1/collections"): Rule(scope="administer", act="collect", first=True, policy="delete"),
     ("POST", "/v1/tokens"): Rule(scope="administer", act="create token", first=True),
     ("POST", "/v1/tokens/{name}/rotate"): Rule(scope="administer", act="rotate token", first=True),
     ("DELETE", "/v1/tokens/{name}"): Rule(scope="administer", act="revoke token", first=True),

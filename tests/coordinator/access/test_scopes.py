@@ -103,6 +103,37 @@ async def test_each_scope_may_do_what_is_its_own(serve: Serve) -> None:
         assert (await call(service, method, path, tokens[scope]))[0] == status  # type: ignore[index]
 
 
+async def test_the_policy_narrows_what_scopes_may_from_the_moment_it_is_declared(serve: Serve) -> None:
+    service = await serve(token=ADMIN)
+    ci = await make(service, "ci", "trigger")
+    ops, boss = await make(service, "ops", "restore"), await make(service, "boss", "administer")
+    acts = {
+        "cuts": ("/v1/cuts", {}),
+        "back": ("/v1/recoveries", {}),
+        "collect": ("/v1/collections", {"keep": "last 1"}),
+    }
+
+    async def may(token: Token, act: str) -> bool:
+        path, body = acts[act]
+        status, code, _ = await call(service, "POST", path, token, body=body)
+        assert status in (200, 403, 409)
+        return (status, code) != (403, "forbidden")
+
+    assert [await may(ci, "cuts"), await may(ops, "back"), await may(boss, "collect")] == [True, True, True]
+    async with CoordinatorClient(service.url, token=boss) as client:
+        await client.declare_policy('[access]\ntrigger = ["ci"]\nrestore = ["scope:administer"]\ndelete = []\n')
+        assert [await may(ci, "cuts"), await may(ops, "cuts"), await may(boss, "cuts")] == [True, False, False]
+        assert [await may(ci, "back"), await may(ops, "back"), await may(boss, "back")] == [False, False, True]
+        assert [await may(boss, "collect"), await may(ADMIN, "collect")] == [False, False]
+        status, code, _ = await call(service, "POST", "/v1/releases", ops, body={"process": "till"})
+        assert (status, code) == (403, "forbidden")
+        await client.declare_policy('[access]\ntrigger = ["ops"]\n')  # nobody is locked out for good
+        assert [await may(ci, "cuts"), await may(ops, "cuts"), await may(boss, "collect")] == [False, True, True]
+        log = await client.audit(limit=100)
+    denied = [entry for entry in log.entries if entry.who == "ci" and "policy" in str(entry)]
+    assert denied
+
+
 async def test_taking_a_pin_away_asks_for_more_than_setting_it(serve: Serve) -> None:
     service = await serve(token=ADMIN)
     trigger, restore = await make(service, "ci", "trigger"), await make(service, "ops", "restore")
