@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,6 +26,7 @@ from cutpoint.store import (
     KeyRing,
     Manifest,
     Verifier,
+    in_flight_bytes,
     open_part,
     read_manifest,
     read_pack,
@@ -36,6 +38,13 @@ READERS = 4
 """How many parts of one cut are read back at the same time."""
 
 
+class Checked(NamedTuple):
+    """A complaint for each part that is not as it was reported; ``in_flight_bytes``: of the messages in the others."""
+
+    complaints: tuple[str, ...]
+    in_flight_bytes: int
+
+
 def check_parts(
     backend: Backend,
     computation: str,
@@ -43,15 +52,18 @@ def check_parts(
     keys: KeyRing | None = None,
     *,
     readers: Executor,
-) -> tuple[str, ...]:
-    """Read back what was written for every part, and set it against its summary; one complaint for each that differs.
+) -> Checked:
+    """Read back what was written for every part, and set it against its summary.
 
     Of what a part shares with the recovery point that it builds on, it is checked that this recovery point names it
     and that it is there: its bytes were read back when they were written.
     """
     named = _Named(backend)
-    complaints = readers.map(lambda summary: _check_part(backend, computation, summary, named, keys), parts)
-    return tuple(complaint for complaint in complaints if complaint)
+    found = tuple(readers.map(lambda summary: _check_part(backend, computation, summary, named, keys), parts))
+    return Checked(
+        complaints=tuple(each for each in found if isinstance(each, str)),
+        in_flight_bytes=sum(each for each in found if isinstance(each, int)),
+    )
 
 
 def readers() -> Executor:
@@ -76,7 +88,10 @@ class _Named:
             return self._known[cut].get(process, frozenset())
 
 
-def _check_part(backend: Backend, computation: str, summary: PartSummary, named: _Named, keys: KeyRing | None) -> str:
+def _check_part(
+    backend: Backend, computation: str, summary: PartSummary, named: _Named, keys: KeyRing | None
+) -> str | int:
+    """A complaint, or how long the part's in-flight messages are."""
     sealing = keys.sealing if keys is not None else None
     try:
         if complaint := _check_packs(backend, summary, named):
@@ -90,7 +105,7 @@ def _check_part(backend: Backend, computation: str, summary: PartSummary, named:
     differing = [name for name in summary.__struct_fields__ if getattr(found, name) != getattr(summary, name)]
     if differing:
         return f"{summary.process}: its part has another {', '.join(differing)} than it reported"
-    return ""
+    return in_flight_bytes(part.head)
 
 
 def _check_packs(backend: Backend, summary: PartSummary, named: _Named) -> str:

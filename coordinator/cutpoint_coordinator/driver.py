@@ -343,8 +343,8 @@ class Driver:
         what = (self._backend, self._settings.computation, effect.parts, self._keys)
         check = partial(check_parts, *what, readers=self._readers)
         async with self._checking:
-            complaints = await self._loop.run_in_executor(self._threads, check)
-        self.step(was.PartsChecked(now=self._now(), cut=effect.cut, complaints=complaints))
+            complaints, length = await self._loop.run_in_executor(self._threads, check)
+        self.step(was.PartsChecked(now=self._now(), cut=effect.cut, complaints=complaints, in_flight_bytes=length))
 
     async def _write_manifest(self, effect: ask.WriteManifest) -> None:
         cut, created = effect.point.cut, now_utc()

@@ -91,7 +91,9 @@ class Coordination:
             was.CutRetryDue: self._on_cut_retry_due,
             was.DeadlinePassed: lambda e: self._cut is not None and self._cut.deadline_passed(e.cut),
             was.RecoveryOverdue: lambda e: self._recovery is not None and self._recovery.overdue(e.incarnation),
-            was.PartsChecked: lambda e: self._cut is not None and self._cut.parts_checked(e.cut, e.complaints),
+            was.PartsChecked: lambda e: (
+                self._cut is not None and self._cut.parts_checked(e.cut, e.complaints, e.in_flight_bytes)
+            ),
             was.ManifestWritten: lambda e: self._cut is not None and self._cut.manifest_written(e),
             was.ManifestFailed: lambda e: self._cut is not None and self._cut.manifest_failed(e.cut, e.reason),
             was.ManifestFound: lambda e: self._cut is not None and self._cut.manifest_found(e.cut, e.point),

@@ -137,10 +137,14 @@ class RecoveryOverdue(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class PartsChecked(Event):
-    """Every part was read back and set against its digests (the end of CheckParts). No complaints: all are sound."""
+    """Every part was read back and set against its digests (the end of CheckParts). No complaints: all are sound.
+
+    ``in_flight_bytes``: how long the in-flight messages are that these parts hold, for the history.
+    """
 
     cut: CutNumber
     complaints: tuple[str, ...]
+    in_flight_bytes: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

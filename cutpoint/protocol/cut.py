@@ -76,6 +76,7 @@ class Cut:
         self._reading = 0
         self._certificate: Certificate | None = None
         self._culprits: tuple[Culprit, ...] = ()
+        self._in_flight_bytes = 0
         self._ending = ""
         self._told = False
         if found:
@@ -198,11 +199,12 @@ class Cut:
         waiting = first_few(self.waits_for())
         return self.abandon(f"its deadline of {self._deadline_seconds:g} s passed; waiting for {waiting}", "deadline")
 
-    def parts_checked(self, cut: CutNumber, complaints: tuple[str, ...]) -> bool:
+    def parts_checked(self, cut: CutNumber, complaints: tuple[str, ...], in_flight_bytes: int) -> bool:
         """What was asked for last, or before, was read back; with the last of it, every part."""
         if cut != self.number or self.phase not in ("gathering", "captured", "checking") or not self._reading:
             return False
         self._reading -= 1
+        self._in_flight_bytes += in_flight_bytes
         if not self._safeguards.may_write_manifest(complaints):
             return self.abandon("a part is not what was written: " + first_few(complaints), "damaged_part")
         if self.phase == "checking" and not self._reading:
@@ -357,6 +359,7 @@ class Cut:
             phases=timeline.phases("", now),
             members=len(self.members),
             in_flight=point.in_flight if published and point is not None else 0,
+            in_flight_bytes=self._in_flight_bytes if published else 0,
             bytes=point.bytes if published and point is not None else 0,
             fresh_bytes=point.fresh_bytes if published and point is not None else 0,
             stall_seconds=max((part.stall_seconds for part in self.parts.values()), default=0.0),

@@ -75,6 +75,7 @@ class CutStory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one cut went. ``seconds``: from its opening to the moment when its end was handed to the registry.
 
     ``found``: another coordinator opened it and went; what happened before is not known. ``processes``: the slowest.
+    ``in_flight`` counts messages, ``in_flight_bytes`` is how long they are.
     """
 
     cut: CutNumber
@@ -92,6 +93,7 @@ class CutStory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stall_seconds: float = 0.0
     processes: tuple[ProcessStory, ...] = ()
     held_by: tuple[Culprit, ...] = ()
+    in_flight_bytes: int = 0
 
 
 class Timeline:

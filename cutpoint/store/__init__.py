@@ -20,7 +20,7 @@ from cutpoint.store.chunks import ChunkRef, Run, RunKind
 from cutpoint.store.collection_plan import ERA_SPAN
 from cutpoint.store.digests import digest_of
 from cutpoint.store.directory import DirectoryBackend
-from cutpoint.store.heads import KnownPart, PartHead, StoredState, summarise
+from cutpoint.store.heads import KnownPart, PartHead, StoredState, in_flight_bytes, summarise
 from cutpoint.store.keys import KeyRing, loaded_keys
 from cutpoint.store.locate import open_backend
 from cutpoint.store.manifests import (
@@ -77,6 +77,7 @@ __all__ = [
     "decode_manifest",
     "digest_of",
     "encode_manifest",
+    "in_flight_bytes",
     "list_manifests",
     "loaded_keys",
     "manifest_digest",

@@ -16,7 +16,7 @@ from cutpoint.names import CutNumber, Incarnation, Life, ProcessName
 from cutpoint.protocol.messages import PackRef, PartSummary, SessionEvidence, SessionRecord, StateSummary
 from cutpoint.store.chunks import CHUNK_RAW_MAX, ChunkRef, Run
 from cutpoint.store.digests import digest_of
-from cutpoint.store.in_flight import IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX, counted
+from cutpoint.store.in_flight import FRAME_BYTES, IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX, counted
 from cutpoint.store.packs import HEAD_RAW_MAX, PACK_BYTES_MAX
 from cutpoint.wire.checks import check_numbers, check_packs, check_process, check_session, check_texts, one_line
 
@@ -229,6 +229,12 @@ def summarise(part: KnownPart, stall_seconds: float) -> PartSummary:
         fresh_bytes=sum(pack.bytes for pack in part.packs[head.kept :]),
         base=head.base,
     )
+
+
+def in_flight_bytes(head: PartHead) -> int:
+    """How long the in-flight messages are that a part holds, without what tells one from the next."""
+    messages = sum(sum(counted(session.evidence)) for session in head.sessions)
+    return sum(chunk.raw for chunk in head.messages) - messages * FRAME_BYTES
 
 
 def _summarise_state(state: StoredState) -> StateSummary:

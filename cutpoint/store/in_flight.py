@@ -27,6 +27,9 @@ STREAM_BYTES = 1024 * 1024
 """How much of the stream becomes one chunk, at least; the last one is shorter."""
 
 _FRAME = struct.Struct(">BQI")
+FRAME_BYTES = _FRAME.size
+"""What each message takes up beside itself."""
+
 _CODE = struct.Struct(">H")
 _TEXT, _BYTES, _CLOSE = range(3)
 

@@ -47,7 +47,7 @@ def asked(summaries: tuple[PartSummary, ...]) -> WriteManifest:
 
 def checked(backend: Backend, computation: str, parts: tuple[PartSummary, ...]) -> tuple[str, ...]:
     with readers() as some:
-        return check_parts(backend, computation, parts, readers=some)
+        return check_parts(backend, computation, parts, readers=some).complaints
 
 
 def test_the_manifest_gives_back_all_that_the_registry_would_have_said() -> None:

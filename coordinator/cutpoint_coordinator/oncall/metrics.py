@@ -34,6 +34,11 @@ class Metrics:
         self._in_flight = self._histogram(
             "cutpoint_cut_in_flight_messages", "Messages in flight in a published cut.", buckets=MESSAGES
         )
+        self._in_flight_bytes = self._histogram(
+            "cutpoint_cut_in_flight_bytes",
+            "The length of the messages in flight in a published cut.",
+            buckets=(0.0, *BYTES),
+        )
         self._fresh = self._histogram(
             "cutpoint_cut_written_bytes", "What a published cut has written: its delta.", buckets=BYTES
         )
@@ -67,6 +72,7 @@ class Metrics:
             self._phases.labels(phase).observe(seconds)
         self._stall.observe(story.stall_seconds)
         self._in_flight.observe(story.in_flight)
+        self._in_flight_bytes.observe(story.in_flight_bytes)
         self._fresh.observe(story.fresh_bytes)
 
     def noticed(self, notice: NoticeAnswer) -> None:

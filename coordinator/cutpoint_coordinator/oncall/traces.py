@@ -126,6 +126,7 @@ class _Cut:
         if story.published:
             told |= {
                 "cutpoint.in_flight": story.in_flight,
+                "cutpoint.in_flight_bytes": story.in_flight_bytes,
                 "cutpoint.bytes": story.bytes,
                 "cutpoint.written_bytes": story.fresh_bytes,
             }

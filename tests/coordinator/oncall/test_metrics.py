@@ -80,6 +80,37 @@ async def test_what_was_done_is_counted(scraped: dict[str, object]) -> None:
     assert value("cutpoint_process_stored_seconds", process="ledger") > 0
 
 
+async def test_what_is_asked_of_a_cut_is_there(serve: Serve, agents: Agents, ask: Ask) -> None:
+    service = await serve(deadline_seconds=2.0, objective=0.5)
+    client = await ask(service.url)
+    till, ledger = await agents("till", service.url), await agents("ledger", service.url)
+    till.wire(ledger)
+    for payload in ("one", "three", "eleven"):
+        till.send(payload)
+    till.set_state(b"a state of its own" * 100)
+    point = (await client.cut()).point
+    assert point is not None
+    ledger.hold_parts = True
+    assert (await client.cut()).state == "abandoned"
+    found = await scrape(service.url)
+
+    def value(name: str, suffix: str = "", **labels: str) -> float:
+        samples = found[name].samples  # type: ignore[attr-defined]
+        return float(sum(s.value for s in samples if s.name == name + suffix and labels.items() <= s.labels.items()))
+
+    assert point.in_flight == 3
+    assert value("cutpoint_cut_in_flight_messages", "_sum") == 3
+    assert value("cutpoint_cut_in_flight_bytes", "_sum") == len("one" + "three" + "eleven")
+    assert value("cutpoint_cut_written_bytes", "_sum") == point.fresh_bytes > 0
+    assert value("cutpoint_cut_stall_seconds", "_count") == 1
+    stalls = found["cutpoint_process_stall_seconds"].samples  # type: ignore[attr-defined]
+    assert sorted(sample.labels["process"] for sample in stalls) == ["ledger", "till"]
+    assert value("cutpoint_success_ratio") == 0.5
+    assert value("cutpoint_error_budget_left_ratio") == 0
+    assert 0 < value("cutpoint_time_share_ratio") <= 1
+    assert value("cutpoint_cuts_total", outcome="failed", cause="deadline") == 1
+
+
 async def test_names_follow_the_conventions(scraped: dict[str, object]) -> None:
     units = ("_seconds", "_bytes", "_ratio", "_total")
     plain = "leads|incarnation|last_cut|processes|agents|recovering|hindered|points|messages|failing|running|failed"
