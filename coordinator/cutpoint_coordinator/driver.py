@@ -324,7 +324,7 @@ class Driver:
         except Fenced as error:
             self.end(str(error))
             return True
-        except RegistryError as error:
+        except CutpointError as error:  # one that lets nobody in may do so again
             self._registry_trouble(error)
             if self._loop.time() >= give_up_at:
                 self.end(str(error))
@@ -333,7 +333,7 @@ class Driver:
             self.end(f"the registry refused a change of {answer.key}")
         return True
 
-    def _registry_trouble(self, error: RegistryError) -> None:
+    def _registry_trouble(self, error: CutpointError) -> None:
         self._notices.add("registry unreachable", f"{error} Trying again.", level=logging.WARNING)
 
     async def _watch_leadership(self) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from cutpoint.errors import RegistryError
+from cutpoint.errors import ConfigurationError, RegistryError
 from cutpoint.registry import Leader, Registry
 from cutpoint_coordinator.notices import Notices
 from cutpoint_coordinator.vigil import wait_gone
@@ -93,7 +93,7 @@ class Following:
         while True:
             try:
                 leader = await self._registry.wait_leader_change(self._heard)
-            except RegistryError:
+            except (RegistryError, ConfigurationError):
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             self._heard = leader
@@ -115,5 +115,5 @@ class Following:
         self._notices.add(
             "leader gone", f"{leader.candidate} leads and nobody listens at {leader.address} any more: it is dismissed"
         )
-        with contextlib.suppress(RegistryError):  # then its lease has to run out
+        with contextlib.suppress(RegistryError, ConfigurationError):  # then its lease has to run out
             await self._registry.dismiss(leader)

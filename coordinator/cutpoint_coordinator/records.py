@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from cutpoint.errors import Fenced, RegistryError, UsageError
+from cutpoint.errors import ConfigurationError, CutpointError, Fenced, RegistryError, UsageError
 from cutpoint.protocol.ledger import is_ledger_key
 from cutpoint.registry import Committed, Conflict, Leadership, Record, Registry, Transaction
 
@@ -37,7 +37,7 @@ class Records:
         *,
         patience_seconds: float = 30.0,
         despair: Callable[[str], None] = lambda reason: None,
-        trouble: Callable[[RegistryError], None] = lambda error: None,
+        trouble: Callable[[CutpointError], None] = lambda error: None,
     ) -> None:
         self._registry = registry
         self._leadership = leadership
@@ -98,7 +98,7 @@ class Records:
             except Fenced as error:
                 self._despair(str(error))
                 raise
-            except RegistryError as error:
+            except (RegistryError, ConfigurationError) as error:  # one that lets nobody in may do so again
                 self._trouble(error)
                 if loop.time() >= give_up_at:
                     self._despair(str(error))

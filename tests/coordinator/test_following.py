@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from cutpoint.errors import RegistryError
+import pytest
+
+from cutpoint.errors import ConfigurationError, CutpointError, RegistryError
 from cutpoint.protocol.messages import Rejected
 from cutpoint.registry import Leader
 from cutpoint_coordinator.agents_endpoint import UNREACHED
@@ -50,19 +52,21 @@ async def test_who_has_waited_long_enough_leaves_nothing_behind() -> None:
 class Away(MemoryRegistry):
     """Fails the first time that it is asked who leads."""
 
-    def __init__(self) -> None:
+    def __init__(self, fault: CutpointError) -> None:
         super().__init__()
         self.asked = 0
+        self.fault = fault
 
     async def wait_leader_change(self, known: Leader | None) -> Leader | None:
         self.asked += 1
         if self.asked == 1:
-            raise RegistryError("the registry does not answer; nothing was changed; start it.")
+            raise self.fault
         return await super().wait_leader_change(known)
 
 
-async def test_a_registry_that_does_not_answer_is_asked_again() -> None:
-    registry = Away()
+@pytest.mark.parametrize("fault", [RegistryError, ConfigurationError], ids=["no answer", "nobody is let in"])
+async def test_a_registry_that_does_not_answer_is_asked_again(fault: type[CutpointError]) -> None:
+    registry = Away(fault("the registry does not answer; nothing was changed; start it."))
     following = Following(registry, ME, Notices())
     await registry.campaign(OTHER.candidate, ttl_seconds=1, address=OTHER.address)
     task = asyncio.create_task(following.run())

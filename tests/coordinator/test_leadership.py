@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cutpoint.errors import CutpointError, RegistryError
+from cutpoint.errors import ConfigurationError, CutpointError, RegistryError
 from cutpoint.protocol.messages import Rejected
 from cutpoint.registry import Committed, Conflict, Leadership, Transaction
 from cutpoint.store import list_manifests, open_backend
@@ -27,6 +27,7 @@ class Faulty(MemoryRegistry):
         super().__init__()
         self.away = False
         self.answers_lost = 0
+        self.fault: type[CutpointError] = RegistryError
         self.away_for = ""
         self.requests: list[str] = []
 
@@ -37,7 +38,7 @@ class Faulty(MemoryRegistry):
         answer = await super().commit(leadership, transaction)
         if self.answers_lost:
             self.answers_lost -= 1
-            raise RegistryError("the registry's answer was lost; the change is in doubt.")
+            raise self.fault("the registry's answer was lost; the change is in doubt.")
         return answer
 
 
@@ -119,14 +120,20 @@ async def test_a_leader_whose_lease_expired_drops_everything_and_leads_anew(
     assert former.core.ledger is before  # the old core hears nothing any more
 
 
+@pytest.mark.parametrize("fault", [RegistryError, ConfigurationError], ids=["no answer", "nobody is let in"])
 async def test_a_lost_answer_is_settled_by_the_same_transaction(
-    serve: Serve, agents: Agents, ask: Ask, registry: Faulty, monkeypatch: pytest.MonkeyPatch
+    fault: type[CutpointError],
+    serve: Serve,
+    agents: Agents,
+    ask: Ask,
+    registry: Faulty,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("cutpoint_coordinator.driver.RETRY_SECONDS", 0.01)
     service = await serve()
     client = await ask(service.url)
     await agents("ledger", service.url)
-    registry.answers_lost = 3
+    registry.answers_lost, registry.fault = 3, fault
     registry.requests.clear()
 
     assert (await client.cut()).state == "published"
