@@ -161,6 +161,18 @@ async def test_a_monitor_is_brought_listed_and_removed(serve: Serve, agents: Age
     assert gone == (0, "monitor knots was removed; what it has pinned stays pinned\n", "")
 
 
+async def test_a_monitor_is_signed_with_the_token_that_brought_it(
+    serve: Serve, run: Run, token_file: Path, tmp_path: Path
+) -> None:
+    service = await serve(token=ADMIN)
+    boss, at = tmp_path / "boss.token", ("--coordinator", service.url)
+    made = ("tokens", "create", "boss", "--scope", "administer", "--output", str(boss))
+    assert (await run(*made, *at, "--token-file", str(token_file)))[0] == 0
+    add = ("monitors", "add", "knots", "cutpoint.monitors:deadlock", "--by", "ada", "--json")
+    status, out, _ = await run(*add, *at, "--token-file", str(boss))
+    assert (status, json.loads(out)["by"]) == (0, "ada (boss)")
+
+
 async def test_a_mistake_about_monitors_is_told_and_none_is_brought(serve: Serve, run: Run, tmp_path: Path) -> None:
     service = await serve()
     at = ("--coordinator", service.url)
