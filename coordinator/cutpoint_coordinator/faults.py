@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import web
 
+from cutpoint.access import redacted
 from cutpoint.errors import (
     ConfigurationError,
     CutpointError,
@@ -31,7 +32,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Refused(CutpointError):
-    """A request that is answered with ``status``, these ``headers`` and this fault."""
+    """A request that is answered with ``status``, these ``headers`` and this fault, which repeats no secret."""
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class Refused(CutpointError):
         super().__init__(f"{message}; {remedy}")
         self.status = status
         self.headers = headers or {}
-        self.fault = Fault(code=code, message=message, remedy=remedy, leader=leader)
+        self.fault = Fault(code=code, message=redacted(message), remedy=redacted(remedy), leader=leader)
 
 
 def answer(value: msgspec.Struct, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -83,7 +84,7 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConnectionError:
         raise  # whoever asked has gone, there is nobody to answer; aiohttp lets go of the connection
     except Exception:
-        log.exception("%s %s failed for an unforeseen reason", request.method, request.path)
+        log.exception("%s %s failed for an unforeseen reason", request.method, redacted(request.path))
         return fault(
             Refused(500, "internal", "the coordinator failed on this request", "look into its log, and tell us of it")
         )
