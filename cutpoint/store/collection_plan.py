@@ -16,7 +16,7 @@ from typing import Literal
 from cutpoint.names import CutNumber
 from cutpoint.store.marks import mark_of
 from cutpoint.store.retention import Plan, Policy, plan_retention
-from cutpoint.store.survey import Need, Survey, era_of, kind_of, needed_by, number_of
+from cutpoint.store.survey import Need, Survey, era_of, kind_of, needed_by, number_of, packs_of
 
 ERA_SPAN = 8
 """How many cuts long a pack may be named that no recovery point names yet."""
@@ -95,6 +95,8 @@ def plan_collection(
     protected = dict(protected or {})
     for cut in sorted(other.cuts) if other else ():
         protected.setdefault(cut, "the source has it")
+    if whole := _last_whole(found, void or {}):
+        protected.setdefault(whole, "of later ones packs are missing or cut short")
     points = (replace(point, void=(void or {}).get(point.cut, "")) for point in found.points())
     retention = plan_retention(points, policy, protected)
     fates = judge(found, frozenset(retention.dropped), other)
@@ -105,6 +107,19 @@ def plan_collection(
         why = "; ".join(verdict.reasons) if verdict and verdict.reasons else each.why
         objects.append(ObjectFate(name=each.name, bytes=each.bytes, fate=each.fate, why=why))
     return CollectionPlan(url=found.url, retention=retention, objects=tuple(objects), survey=found)
+
+
+def _last_whole(found: Survey, void: Mapping[CutNumber, str]) -> CutNumber | None:
+    """The last point whose packs are all there, each as long as it was written; None if that is the last of all.
+
+    One that was published while the store was listed is left out: its packs may be younger than the list of them.
+    """
+    cuts = [cut for cut in sorted(found.manifests, reverse=True) if cut <= found.published and cut not in void]
+    for cut in cuts:
+        packs = packs_of(found.manifests[cut])
+        if all(found.sizes.get(name) == length for name, length in packs.items()):
+            return cut if cut != cuts[0] else None
+    return None
 
 
 def judge(found: Survey, dropped: frozenset[CutNumber], other: Other | None = None) -> tuple[ObjectFate, ...]:

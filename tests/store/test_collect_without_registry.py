@@ -6,9 +6,10 @@ import pytest
 
 from cutpoint.errors import StoreUnavailable
 from cutpoint.names import CutNumber
-from cutpoint.store import MemoryBackend, list_manifests, manifest_name
+from cutpoint.store import MemoryBackend, list_manifests, manifest_name, read_manifest
 from cutpoint.store.collect import Collector, without_registry
 from cutpoint.store.retention import Policy
+from cutpoint.store.survey import packs_of
 
 from .histories import START, History
 
@@ -85,3 +86,19 @@ def test_nothing_is_believed_of_a_store_that_does_not_answer() -> None:
     with pytest.raises(StoreUnavailable):
         collect(history)
     assert list_manifests(history.backend) == (1, 2, 3, 4, 5)
+
+
+@pytest.mark.parametrize("cut_short", [False, True])
+def test_the_last_point_whose_packs_are_all_there_stays(cut_short: bool) -> None:
+    history = lived()
+    third = packs_of(read_manifest(history.backend, CutNumber(3)))
+    spoiled = [name for name in packs_of(read_manifest(history.backend, CutNumber(4))) if name not in third]
+    for name in spoiled:
+        data = history.backend.read(name)
+        history.backend.delete(name)
+        if cut_short:
+            history.backend.create(name, data[:-1])
+    later = packs_of(read_manifest(history.backend, CutNumber(5)))
+    assert set(spoiled) & set(later), "the last point builds on what is spoiled"
+    collect(history)
+    assert list_manifests(history.backend) == (3, 4, 5)
