@@ -111,7 +111,8 @@ FIELDS: Final[tuple[Field, ...]] = (
             section="access",
             key=key,
             kind=Names(scopes=SCOPES),
-            meaning=f"who may {what}: tokens by name, or scopes; without it, whoever has the scope `{scope}`",
+            meaning=f"who of those with the scope `{scope}` may {what}: tokens by name, or scopes; "
+            "without it, all of them",
         )
         for key, what, scope in (
             ("trigger", "begin cuts", "trigger"),

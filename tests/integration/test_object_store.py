@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from cutpoint.command import main
+from cutpoint.errors import CutpointError
+from cutpoint.store import open_backend
 from cutpoint.testing.loopback_server import free_ports
 from cutpoint.testing.object_server import ObjectServer
 from cutpoint_coordinator.client import CoordinatorClient
@@ -53,6 +56,7 @@ async def test_an_s3_server_that_is_killed_in_mid_cut_harms_no_service_and_no_la
             if answer.state == "abandoned":
                 assert "S3" in answer.reason or "s3" in answer.reason or "store" in answer.reason, answer.reason
         assert sorted(ends) == [2, 3]
+        await asyncio.to_thread(_wait_until_written_to, store)
         position = fleet.journal.write(50)
         answer = await client.cut()
         assert (answer.cut, answer.state) == (4, "published")
@@ -72,3 +76,14 @@ async def test_an_s3_server_that_is_killed_in_mid_cut_harms_no_service_and_no_la
         assert collected.dropped == tuple(expected[:-1])
         assert main(("verify", "--store", store)) == 0
     capsys.readouterr()
+
+
+def _wait_until_written_to(store: str) -> None:
+    """A server that was killed answers before it can write again."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            open_backend(store).check_writable()
+            return
+        except CutpointError:
+            assert time.monotonic() < deadline

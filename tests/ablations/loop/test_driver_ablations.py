@@ -17,7 +17,7 @@ AGENT = (
         oracle="capture",
         complaint="was recorded, its part holds something else",
         seeds=range(20),
-        entries=300,
+        entries=700,
     ),
     Ablation(
         name="a record does not wait for open turns",

@@ -36,7 +36,7 @@ CAPTURES = (
         oracle="capture",
         complaint=f"{NOT_AS_RECORDED}: .*'begun'",
         seeds=range(20),
-        entries=300,
+        entries=1700,
     ),
     Ablation(
         name="what is replaced is not copied",
@@ -76,7 +76,7 @@ DELTAS = (
         oracle="capture",
         complaint=NOT_AS_RECORDED,
         seeds=range(20),
-        entries=500,
+        entries=1000,
         base=SLOW,
     ),
     Ablation(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import logging
 import os
@@ -189,81 +190,115 @@ async def ask_as_administrator(url: str, told: Told, token: Token) -> None:
                 told.add("PUT /v1/webhooks/pager", f"{response.status} {await response.text()}")
 
 
+class Run:
+    """One run in ``folder``: a coordinator over ``etcd``, and everything that it and the commands told."""
+
+    def __init__(self, folder: Path, etcd: EtcdServer) -> None:
+        self.told = Told()
+        self.wrong = Token.generate()
+        (self._port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.etcd = etcd
+        self.folder = folder
+        self._environment = {
+            "CUTPOINT_COORDINATOR": self.url,
+            "CUTPOINT_TOKEN_FILE": "admin.token",
+            "CUTPOINT_KEYS": "keys.json",
+        }
+
+    def command(self, line: str, **environment: str) -> int:
+        """One command of an administrator, unless ``environment`` says otherwise."""
+        return command(self.folder, self.told, line, environment=self._environment | environment)
+
+    def token(self, name: str) -> Token:
+        """The one in this file."""
+        return Token.parse((self.folder / f"{name}.token").read_text().strip())
+
+    @contextlib.contextmanager
+    def coordinator(self) -> Iterator[None]:
+        """A process of its own, which asks for tokens, signs and seals."""
+        with (self.folder / "coordinator.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-X", "dev", "-m", "cutpoint", "coordinator", "--registry", self.etcd.url,
+                 "--store", "store", "--listen", f"127.0.0.1:{self._port}", "--token-file", "admin.token",
+                 "--keys", "keys.json"],
+                cwd=self.folder, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+            self.told.add("the coordinator's log", (self.folder / "coordinator.log").read_text())
+
+    def set_up(self) -> None:
+        """Tokens, and a webhook with a secret in its path."""
+        (self.folder / "hook.url").write_text(HOOK)
+        for line in (
+            "tokens create services --scope agent --output services.token",
+            "tokens create ci --scope trigger --output ci.token",
+            "tokens rotate ci --output ci-2.token",
+            "webhooks put pager --url-file hook.url --output hook.secret",
+        ):
+            assert self.command(line) == 0
+
+    async def live(self, client: CoordinatorClient) -> None:
+        """Cuts, questions that are right and wrong, and a registry that is away for a while."""
+        administrator = self.token("admin")
+        keys = str(self.folder / "keys.json")
+        async with Fleet(self.url, last=50, token=self.token("services"), keys=keys).running():
+            await client.cut()
+            await client.cut()
+            await ask_wrongly(self.url, self.told, self.wrong)
+            await ask_wrongly(self.url, self.told, self.wrong, administrator)
+            self.etcd.pause()
+            with pytest.raises(CutpointError):
+                await client.create_token("late", "observe")
+            self.etcd.resume()
+            await _leading(client)
+            for line in COMMANDS:
+                self.command(line)
+            await ask_as_administrator(self.url, self.told, administrator)
+
+    async def be_denied(self) -> None:
+        """An agent, a command and a coordinator with something that is wrong."""
+        with pytest.raises(CutpointError) as refused:
+            async with living(Agent("stranger", coordinator=self.url, token=self.wrong)):
+                pass
+        self.told.add("an agent with a wrong token", f"{refused.value!r} {refused.value}")
+        assert self.command("topology", CUTPOINT_TOKEN_FILE="", CUTPOINT_TOKEN=self.wrong.reveal())
+        bad = self.etcd.url.replace(urllib.parse.quote(PASSWORD, safe=""), LOGIN_SECRET)
+        assert self.command(f"coordinator --registry {bad} --store other --listen 127.0.0.1:0")
+
+
 @pytest.mark.timeout(300)
 async def test_no_secret_is_in_logs_metrics_errors_or_the_audit_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    told, wrong = Told(), Token.generate()
-    (port,) = free_ports(1)
-    url = f"http://127.0.0.1:{port}"
-    ours = {"CUTPOINT_COORDINATOR": url, "CUTPOINT_TOKEN_FILE": "admin.token", "CUTPOINT_KEYS": "keys.json"}
-
-    def run(line: str) -> int:
-        return command(tmp_path, told, line, environment=ours)
-
     with EtcdServer(tmp_path / "etcd") as etcd:
         etcd.require(Login(password=PASSWORD))
-        assert run("tokens generate --output admin.token") == 0
-        assert run("keys generate --seal") == 0
-        (tmp_path / "hook.url").write_text(HOOK)
-        with (tmp_path / "coordinator.log").open("wb") as log:
-            coordinator = subprocess.Popen(
-                [sys.executable, "-X", "dev", "-m", "cutpoint", "coordinator", "--registry", etcd.url,
-                 "--store", "store", "--listen", f"127.0.0.1:{port}", "--token-file", "admin.token",
-                 "--keys", "keys.json"],
-                cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        try:
-            administrator = Token.parse((tmp_path / "admin.token").read_text().strip())
-            async with CoordinatorClient(url, token=administrator) as client, asyncio.timeout(200):
+        run = Run(tmp_path, etcd)
+        assert run.command("tokens generate --output admin.token") == 0
+        assert run.command("keys generate --seal") == 0
+        with run.coordinator():
+            async with CoordinatorClient(run.url, token=run.token("admin")) as client, asyncio.timeout(200):
                 await _leading(client)
-                assert run("tokens create services --scope agent --output services.token") == 0
-                assert run("tokens create ci --scope trigger --output ci.token") == 0
-                assert run("tokens rotate ci --output ci-2.token") == 0
-                assert run("webhooks put pager --url-file hook.url --output hook.secret") == 0
-                services = Token.parse((tmp_path / "services.token").read_text().strip())
-                async with Fleet(url, last=50, token=services, keys=str(tmp_path / "keys.json")).running():
-                    await client.cut()
-                    await client.cut()
-                    await ask_wrongly(url, told, wrong)
-                    await ask_wrongly(url, told, wrong, administrator)
-                    etcd.pause()
-                    with pytest.raises(CutpointError):
-                        await client.create_token("late", "observe")
-                    etcd.resume()
-                    await _leading(client)
-                    for line in COMMANDS:
-                        run(line)
-                    await ask_as_administrator(url, told, administrator)
-                with pytest.raises(CutpointError) as refused:
-                    async with living(Agent("stranger", coordinator=url, token=wrong)):
-                        pass
-                told.add("an agent with a wrong token", f"{refused.value!r} {refused.value}")
-            command(
-                tmp_path,
-                told,
-                "topology",
-                environment={**ours, "CUTPOINT_TOKEN_FILE": "", "CUTPOINT_TOKEN": wrong.reveal()},
-            )
-            bad = etcd.url.replace(urllib.parse.quote(PASSWORD, safe=""), f"{LOGIN_SECRET}")
-            assert run(f"coordinator --registry {bad} --store other --listen 127.0.0.1:0") != 0
-        finally:
-            coordinator.terminate()
-            coordinator.wait(30)
-    told.add("the coordinator's log", (tmp_path / "coordinator.log").read_text())
-    told.add("the log of the services", caplog.text)
+                run.set_up()
+                await run.live(client)
+                await run.be_denied()
+    run.told.add("the log of the services", caplog.text)
     secrets = {
         **secrets_of(tmp_path),
         "etcd's password": PASSWORD,
         "webhook's path": "T0HOOKPATHSECRET0",
-        "wrong token": of_token(wrong),
+        "wrong token": of_token(run.wrong),
         "login": LOGIN_SECRET,
     }
     assert len(secrets) == 11
-    assert told.holding(secrets) == []
+    assert run.told.holding(secrets) == []
     for where, seen in WITNESSES.items():
-        assert any(where in place and seen in text for place, text in told.texts.items()), f"{where} tells nothing"
+        assert any(where in place and seen in text for place, text in run.told.texts.items()), f"{where} tells nothing"
 
 
 async def _leading(client: CoordinatorClient) -> None:
