@@ -36,7 +36,7 @@ PAUSE_SECONDS = 0.9
 
 WARM_UP_SECONDS = 2.0
 START_SECONDS = 60.0
-MONTHS = 40
+MONTHS = 160
 """So many Januaries, one behind the other: nobody lands them all in the time."""
 
 ON_DEMAND_SECONDS = 1_000_000.0
