@@ -7,7 +7,6 @@ own, here they are asyncio's on simulated sockets, and around the program is a p
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -23,7 +22,7 @@ from tests.benchmarks.conftest import RecordAbsence, RecordRatio
 ROUND_TRIPS = 10_000
 ROUNDS = 9
 NEWEST_FIRST = (14, 13, 12)
-NEEDED = ("simloop==0.2.2", "greenlet", "msgspec", "time-machine")
+SIMLOOP = "simloop==0.2.2"
 TITLES = {"streams": "loop_step_ratio", "queues": "loop_step_ratio: tasks and queues only"}
 
 
@@ -37,8 +36,9 @@ def interpreter(pytestconfig: pytest.Config) -> Path | str:
     python = folder / "bin" / "python"
     if not python.exists():
         subprocess.run([found, "-m", "venv", "--clear", folder], check=True)
-    install: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *NEEDED]
-    installed = subprocess.run(install, capture_output=True, text=True)
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--editable", f"{pytestconfig.rootpath}[simulations]"], check=True)
+    installed = subprocess.run([*pip, SIMLOOP], capture_output=True, text=True)
     return python if installed.returncode == 0 else f"simloop could not be installed: {installed.stderr.strip()[-300:]}"
 
 
@@ -61,10 +61,9 @@ def _is_new_enough(python: str) -> bool:
 
 
 def _seconds(python: Path, script: str, root: Path) -> dict[str, float]:
-    packages = (root, root / "simulations", root / "agents", root / "coordinator")
-    path = os.pathsep.join(map(str, packages))
     command: list[str | Path] = [python, "-m", f"tests.benchmarks.loop_speed.{script}", str(ROUND_TRIPS)]
-    ran = subprocess.run(command, cwd=root, env=os.environ | {"PYTHONPATH": path}, capture_output=True, check=True)
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
     return cast(dict[str, float], json.loads(ran.stdout))
 
 
