@@ -2,10 +2,12 @@
 
 ``python -m tests.benchmarks.cut_speed.service stall|cost|memory ENTRIES``, in a fresh process each time. ``stall``:
 the event loop's longest hold over a whole full cut and over whole cuts of 1 % changed entries, tidying up included,
-and how long ``pickle.dumps`` holds the loop. The service replaces 200 accounts a second meanwhile (one that makes many
-more objects has the pauses of Python's own collector besides), and the process goes before all others if it may.
-``cost``: what such cuts write and how long they take, in an ordinary process. ``memory``: what the process takes at
-most during a full cut, against its size before there was any state and after it was built.
+and how long ``pickle.dumps`` holds the loop; also the longest hold of the loop while the same entries are encoded by
+hand, a hundred at a time and nothing else: what the machine itself does to a loop meanwhile. The service replaces 200
+accounts a second (one that makes many more objects has the pauses of Python's own collector besides), and the process
+goes before all others if it may. ``cost``: what such cuts write and how long they take, in an ordinary process.
+``memory``: what the process takes at most during a full cut, against its size before there was any state and after it
+was built.
 """
 
 from __future__ import annotations
@@ -20,8 +22,11 @@ import re
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from cutpoint.state import Table
 from cutpoint_agents import Agent
@@ -36,6 +41,8 @@ DELTA_CUTS = 3
 AFTERWARDS_SECONDS = 0.5
 WORK_ACCOUNTS, WORK_SECONDS = 2, 0.01
 """So many accounts are replaced at a time, and this is the pause between two times."""
+
+BY_HAND_ENTRIES = 100
 
 
 Figures = dict[str, Any]
@@ -52,6 +59,7 @@ async def stall(url: str, entries: int) -> Figures:
     began = meter.own_seconds()
     pickle.dumps(table.content(), protocol=5)
     stop_the_world = meter.own_seconds() - began
+    by_hand = await _held_by_hand(table, meter)
     async with agent, CoordinatorClient(url) as client:
         work = asyncio.create_task(_work(table, keys, chance))
         cuts = [await _held(client, table, meter)]
@@ -65,9 +73,21 @@ async def stall(url: str, entries: int) -> Figures:
         "urgent": urgent,
         "knows_others": meter.knows_others,
         "pickle_seconds": stop_the_world,
+        "by_hand": by_hand,
         "full": cuts[0],
         "deltas": cuts[1:],
     }
+
+
+async def _held_by_hand(table: Table[str, Any], meter: StallMeter) -> Figures:
+    """All entries through msgspec, in short slices, without a cut."""
+    encoder, entries = msgspec.msgpack.Encoder(), iter(table.content().items())
+    meter.start()
+    while slice_ := list(islice(entries, BY_HAND_ENTRIES)):
+        encoder.encode(slice_)
+        await asyncio.sleep(0)
+    meter.stop()
+    return {"stall_seconds": meter.worst, "stall_gross_seconds": meter.worst_gross, "rounds": meter.rounds}
 
 
 async def _held(client: CoordinatorClient, table: Table[str, Any], meter: StallMeter) -> Figures:
