@@ -139,7 +139,7 @@ class Choice(Kind):
         """The word."""
         words = ", ".join(f'"{word}"' for word in self.words)
         if not isinstance(value, str) or value not in self.words:
-            raise Wrong(f"{shown(value)} is none of the words that there are", f"write one of {words}")
+            raise Wrong(f"{shown(value)} is not a word that it knows", f"write one of {words}")
         return value
 
 

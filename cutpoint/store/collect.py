@@ -54,7 +54,7 @@ def without_registry(backend: Backend, keys: KeyRing | None = None) -> dict[CutN
         except StoreUnavailable:
             raise
         except StoreError:
-            continue  # it is kept, and says not what it was built on
+            continue  # it is kept, and does not say what it was built on
         if certain is not None:
             protected[cut] = "without its registry nobody knows whether the last one counts"
         if cut == certain or manifest.parent == BEGINNING:

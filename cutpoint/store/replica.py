@@ -44,7 +44,7 @@ def read_replica_note(backend: Backend) -> ReplicaNote | None:
     try:
         return msgspec.json.decode(open_document(data, _PURPOSE, None, name=where), type=ReplicaNote)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise Damaged(f"{where} says not what it is a replica of: {one_line(error)}") from error
+        raise Damaged(f"{where} does not say what it is a replica of: {one_line(error)}") from error
 
 
 def adopt(source: Backend, replica: Backend) -> None:

@@ -152,7 +152,7 @@ def plan_retention(points: Iterable[Point], policy: Policy, protected: Mapping[C
             always[cut].append(why)
     published = [point for point in ordered if not point.void]
     readable = [point for point in published if not point.complaint and point.created is not None]
-    if published:
+    if published and not any("the last published" in why for why in always[published[-1].cut]):
         always[published[-1].cut].append("the last published")
     if readable and readable[-1] is not published[-1]:
         always[readable[-1].cut].append("the last that can be read")
@@ -213,7 +213,7 @@ def _unknown(word: str) -> str:
 
 
 def _wrong(what: str) -> ConfigurationError:
-    return ConfigurationError(f"this says not what to keep: {what}; nothing was deleted; {_EXAMPLE}")
+    return ConfigurationError(f"this does not say what to keep: {what}; nothing was deleted; {_EXAMPLE}")
 
 
 assert {*_COUNTED, "labels"} == {each.name for each in fields(Policy)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-INSTALL = "pip install 'cutpoint[simulations]'"
+INSTALL = "pip install 'cutpoint[simulations]' (in a checkout: pip install '.[simulations]')"
 """What to do where something is missing."""
 
 _NEEDED = ("click", "hypothesis", "rich", "time_machine")

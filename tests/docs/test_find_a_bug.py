@@ -138,6 +138,7 @@ def test_the_example_in_the_checkout_fails_as_the_readme_says(
 ) -> None:
     command = documented("cd docs/examples/wallets && pytest test_wallets.py")
     shutil.copytree(root / EXAMPLE, tmp_path / EXAMPLE, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    shutil.copy(root / "pyproject.toml", tmp_path)  # whose options for pytest are those of Cutpoint's own tests
     ended = subprocess.run(command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert ended.returncode == 1, ended.stdout + ended.stderr
     expect_a_readable_failure(ended.stdout)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("number", type=click.IntRange(min=0, max=2**53 - 1), metavar="[N]", required=False)
 @click.option("--dry-run", is_flag=True, help="Only say what would be restored, into what, and what does not fit.")
+@click.option("--wait", is_flag=True, help="Begin even if a process is missing; everybody stands still until it comes.")
 @click.option(
     "--timeout",
     "timeout_seconds",
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
 )
 @coordinator_option
 @json_option
-def recover(number: int | None, dry_run: bool, timeout_seconds: float, coordinator_url: str, as_json: bool) -> None:
+def recover(
+    number: int | None, dry_run: bool, wait: bool, timeout_seconds: float, coordinator_url: str, as_json: bool
+) -> None:
     """Bring the whole computation back to recovery point N, by default the last; 0 is the beginning."""
     from cutpoint_coordinator.commands.printing import duration, print_json, print_line
 
+    if not dry_run and not wait:
+        _refuse_to_wait(ask(coordinator_url, lambda client: client.recover(number, dry_run=True)))
     answer = ask(
         coordinator_url, lambda client: client.recover(number, dry_run=dry_run, timeout_seconds=timeout_seconds)
     )
@@ -55,6 +60,16 @@ def recover(number: int | None, dry_run: bool, timeout_seconds: float, coordinat
     if answer.state == "done" and not as_json:
         seconds = duration(answer.seconds)
         print_line(f"everybody runs on from {_title(answer.cut)} as incarnation {answer.incarnation}, after {seconds}")
+
+
+def _refuse_to_wait(plan: RecoveryAnswer) -> None:
+    """Everybody would stop for somebody who may never come."""
+    if not plan.fits:
+        raise RecoveryFailed(
+            f"a recovery to {_title(plan.cut)} would stop everybody and wait: {'; '.join(plan.waits_for)}; nothing was "
+            "changed; start what is missing first, or `cutpoint release NAME` what will not come back, or "
+            "`cutpoint recover N` to a point without it; --wait begins all the same"
+        )
 
 
 def _title(cut: int) -> str:
