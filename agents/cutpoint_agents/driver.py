@@ -164,7 +164,7 @@ class Driver:
         self.reporting.recorded(effect.cut)
         if channel := self.switchboard.unnumbered():
             reason = f"messages on {channel} wait for the Hello of its other end; the next cut will do"
-            self.step(was.PersistFailed(cut=effect.cut, reason=reason))
+            self.step(was.PersistFailed(cut=effect.cut, reason=reason, of_store=False))
             return
         self.parts.record(effect.cut, effect.base)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from cutpoint.errors import CutAbandoned, CutpointError, Damaged, ObjectMissing, StoreUnavailable
+from cutpoint.errors import ConfigurationError, CutAbandoned, CutpointError, Damaged, ObjectMissing, StoreUnavailable
 from cutpoint.names import CutNumber, Digest, Life, ProcessName
 from cutpoint.protocol.effects import PersistPart
 from cutpoint.protocol.events import Event, PartDelayed, PartLoaded, PartPersisted, PartUnfit, PersistFailed
@@ -130,7 +130,7 @@ class Parts:
             full = self._states.names if known is None else (*rewritten(known, self._settings.tiers), *hopeless)
             recorded = self._states.record(full=full)
         except CutpointError as error:
-            self._done(PersistFailed(cut=cut, reason=str(error)))
+            self._done(PersistFailed(cut=cut, reason=str(error), of_store=False))
             return
         self._writing = Writing(
             cut=cut,
@@ -204,7 +204,8 @@ class Parts:
             summary = await writing.write(writer, lambda: self._stalls.get(writing.cut, 0.0))
         except (CutpointError, OSError) as error:
             if not isinstance(error, CutAbandoned):
-                self._done(PersistFailed(cut=writing.cut, reason=str(error)))
+                of_store = not isinstance(error, ConfigurationError)
+                self._done(PersistFailed(cut=writing.cut, reason=str(error), of_store=of_store))
             return
         summary = msgspec.structs.replace(summary, waited_seconds=self._waits.get(writing.cut, 0.0))
         self._done(PartPersisted(cut=writing.cut, summary=summary))

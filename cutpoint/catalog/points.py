@@ -82,9 +82,11 @@ def manifest_of(backend: Backend, cut: CutNumber, keys: KeyRing | None = None) -
 
 def unknown_point(backend: Backend, cut: CutNumber) -> ObjectMissing:
     """The error of asking for a recovery point that is not in the store."""
-    last = ", ".join(map(str, list_manifests(backend)[-5:])) or "none yet"
+    there = list_manifests(backend)
+    last = ", ".join(map(str, there[-5:])) or "none yet"
+    once = " any more, or it was abandoned" if there and cut < there[-1] else ""
     return ObjectMissing(
-        f"there is no recovery point {cut} in {backend.url}; nothing was read; take one of the last ones: {last}"
+        f"there is no recovery point {cut} in {backend.url}{once}; nothing was read; take one of the last ones: {last}"
     )
 
 

@@ -124,10 +124,14 @@ class PartPersisted(Event):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class PersistFailed(Event):
-    """The part of ``cut`` could not be recorded or written (the other end of RecordState and PersistPart)."""
+    """The part of ``cut`` could not be recorded or written (the other end of RecordState and PersistPart).
+
+    ``of_store``: it is the store's fault; otherwise the service's, such as a value that its format cannot keep.
+    """
 
     cut: CutNumber
     reason: str
+    of_store: bool = True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

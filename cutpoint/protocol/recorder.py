@@ -219,7 +219,7 @@ class Recorder:
         if recording is None or recording.cut != event.cut:
             return []
         recording.refusal = f"{self._identity.name} could not store its part: {event.reason}"
-        recording.unstored = True
+        recording.unstored = event.of_store
         return [self._refusal(recording)]
 
     def repeat_report(self) -> list[Effect]:

@@ -201,6 +201,10 @@ async def test_a_process_that_will_not_come_back_is_released_by_a_command(
     status, out, err = await run("cut", **url)
     assert (status, out) == (1, "")
     assert "ledgre is not connected; start it again, or `cutpoint release ledgre` if it will not come back" in told(err)
+    status, out, err = await run("recover", "0", **url)
+    assert (status, out) == (1, "")
+    assert "a recovery to the beginning would stop everybody and wait: ledgre is not connected; nothing was chan" in err
+    assert json.loads((await run("topology", "--json", **url))[1])["recovery"] is None
     assert await run("release", "ledgre", **url) == (
         0,
         "ledgre is released: no cut and no recovery waits for it any more, and what was on its way to it is given up; "

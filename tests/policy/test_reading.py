@@ -128,7 +128,7 @@ def test_an_empty_file_is_the_default() -> None:
         ("[cuts]\nafter_bytes = '64 megs'\n", '2: after_bytes: "64 megs" is no size; write a size such as "64MiB"'),
         ("[cuts]\nafter_bytes = 0.5\n", "2: after_bytes: a size is needed, and this is a number (0.5); write a size"),
         ("[cuts]\non_demand_only = 'yes'\n", '2: on_demand_only: true or false is needed, and this is a text ("yes"'),
-        ("[retention]\nkeep = 'most 5'\n", "2: keep: this does not say what to keep: there is no rule 'most', there are"),
+        ("[retention]\nkeep = 'most 5'\n", "2: keep: this does not say what to keep: there is no rule 'most', there"),
         ("[retention]\nkeep = 5\n", "2: keep: a text is needed, and this is a number (5); write one line of text"),
         ("[retention]\ncollect_per_second = 0\n", "2: collect_per_second: 0 is out of range; write a number above 0"),
         ("[access]\ntrigger = 'ci'\n", '2: trigger: a list of names is needed, and this is a text ("ci"); write a l'),

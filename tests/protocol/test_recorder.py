@@ -244,6 +244,13 @@ def test_a_part_that_cannot_be_stored_refuses_the_cut() -> None:
     assert me.step(was.PersistFailed(cut=ONE, reason="the disk is full")) == refused
 
 
+def test_a_value_that_cannot_be_kept_is_not_the_stores_fault() -> None:
+    me = ours()
+    said(me, begin(1, "me"))
+    (refused,) = told(me.step(was.PersistFailed(cut=ONE, reason="state 'v' cannot be kept", of_store=False)))
+    assert refused == CutRefused(cut=ONE, reason="me could not store its part: state 'v' cannot be kept")
+
+
 def test_a_published_cut_is_kept_and_the_next_deltas_build_on_it() -> None:
     me = ours()
     said(me, begin(1, "me"))

@@ -99,10 +99,15 @@ def _agents(topology: TopologyAnswer) -> list[Finding]:
     if idle:
         means = "they are connected and do not run"
         findings.append(warn("agents", f"waiting: {'; '.join(idle[:10])}", means, "see `cutpoint topology`"))
+    if (under_way := topology.recovery) is not None and under_way.waits_for:
+        means = "everybody stands still until the recovery is over"
+        remedy = "start what is missing, or `cutpoint release NAME` what will not come back"
+        findings.append(bad("recovery", f"it waits for: {'; '.join(under_way.waits_for[:10])}", means, remedy))
     if topology.hold:
         findings.append(bad("recovery", topology.hold, "everybody waits", "do what it says"))
     if not findings:
-        findings.append(ok("agents", f"{len(topology.members)} processes, all connected"))
+        members = sum(member.state == "member" for member in topology.members)
+        findings.append(ok("agents", f"{members} processes, all connected"))
     return findings
 
 
