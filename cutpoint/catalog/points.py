@@ -84,7 +84,7 @@ def unknown_point(backend: Backend, cut: CutNumber) -> ObjectMissing:
     """The error of asking for a recovery point that is not in the store."""
     there = list_manifests(backend)
     last = ", ".join(map(str, there[-5:])) or "none yet"
-    once = " any more, or it was abandoned" if there and cut < there[-1] else ""
+    once = "; it was collected or abandoned" if there and cut < there[-1] else ""
     return ObjectMissing(
         f"there is no recovery point {cut} in {backend.url}{once}; nothing was read; take one of the last ones: {last}"
     )
