@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from cutpoint.errors import CutpointError
+from cutpoint.installing import how_to_install
 
 DONE = 0
 FAILED = 1
@@ -51,7 +52,7 @@ def _run(arguments: Sequence[str], *, own_process: bool) -> int:
     except ModuleNotFoundError as missing:
         if missing.name != "click":
             raise
-        return complain(f"the command line needs an extra: pip install 'cutpoint[{_extra(arguments)}]'", MISUSED)
+        return complain(f"the command line needs an extra: {how_to_install(_extra(arguments))}", MISUSED)
     return run(arguments, complain, Invocation(own_process=own_process))
 
 

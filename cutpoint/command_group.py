@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import click
 
+from cutpoint.installing import how_to_install
+
 GROUP = "cutpoint.commands"
 
 Complain = Callable[[str, int], int]
@@ -67,9 +69,8 @@ def load(entry_point: metadata.EntryPoint) -> click.Command:
     try:
         command = entry_point.load()
     except (ImportError, AttributeError) as error:  # the second: packages of different versions
-        package = entry_point.dist.name if entry_point.dist else "cutpoint"
-        extras = f"[{','.join(entry_point.extras)}]" if entry_point.extras else ""
-        raise Unavailable(entry_point.name, str(error), f"pip install '{package}{extras}'") from error
+        remedy = how_to_install(",".join(entry_point.extras), entry_point.dist)
+        raise Unavailable(entry_point.name, str(error), remedy) from error
     if not isinstance(command, click.Command):
         raise TypeError(f"{entry_point.value}, contributed as '{entry_point.name}', is no click.Command")
     return command

@@ -10,6 +10,7 @@ import pytest
 from cutpoint import command_group
 from cutpoint.command import main
 from cutpoint.errors import CoordinatorUnreachable
+from cutpoint.installing import how_to_install
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def contributed(monkeypatch: pytest.MonkeyPatch) -> None:
             2,
             "",
             "the command 'absent' cannot be imported (No module named 'nowhere'). "
-            "Nothing was started; do: pip install 'cutpoint[demo]'",
+            f"Nothing was started; do: {how_to_install('demo')}",
         ),
     ],
 )
@@ -77,7 +78,8 @@ def test_every_end_is_a_status_and_at_most_one_line(
 @pytest.mark.usefixtures("contributed")
 def test_help_lists_a_command_that_is_not_installed_with_its_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    assert "absent       (not installed: pip install 'cutpoint[demo]')" in capsys.readouterr().out
+    told = capsys.readouterr().out.split("absent ")[1].split("\n  differs")[0]
+    assert " ".join(told.split()) == f"(not installed: {how_to_install('demo')})"
 
 
 @pytest.mark.usefixtures("contributed")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from cutpoint.errors import ConfigurationError
+from cutpoint.installing import how_to_install
 
 SECRET_BYTES = 32
 """The length of every secret key, and of an Ed25519 public key."""
@@ -87,4 +88,4 @@ def decrypted(cipher: AuthenticatedCipher, nonce: bytes, data: bytes, associated
 
 
 def _missing(what: str) -> ConfigurationError:
-    return ConfigurationError(f"{what} need an extra; nothing was started; do: pip install 'cutpoint[keys]'")
+    return ConfigurationError(f"{what} need an extra; nothing was started; do: {how_to_install('keys')}")

@@ -10,6 +10,7 @@ import threading
 from urllib.parse import unquote, urlsplit
 
 from cutpoint.errors import ConfigurationError
+from cutpoint.installing import how_to_install
 from cutpoint.store.backend import Backend
 from cutpoint.store.caching import CachingBackend
 from cutpoint.store.directory import DirectoryBackend
@@ -56,7 +57,7 @@ def _open_remote(where: RemoteUrl) -> Backend:
         from cutpoint.store.objects import ObjectBackend
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"a store at {where.scheme}:// needs an extra; nothing was opened; pip install 'cutpoint[objects]'"
+            f"a store at {where.scheme}:// needs an extra; nothing was opened; {how_to_install('objects')}"
         ) from error
     backend: Backend = ObjectBackend(where)
     if where.bytes_per_second or where.operations_per_second:

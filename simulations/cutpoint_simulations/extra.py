@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-INSTALL = "pip install 'cutpoint[simulations]' (in a checkout: pip install '.[simulations]')"
-"""What to do where something is missing."""
-
 _NEEDED = ("click", "hypothesis", "rich", "time_machine")
 
 

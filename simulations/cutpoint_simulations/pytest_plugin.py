@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cutpoint.installing import how_to_install
 from cutpoint_simulations.diagrams import choose_diagram_folder
-from cutpoint_simulations.extra import INSTALL, require_extra
+from cutpoint_simulations.extra import require_extra
 
 if TYPE_CHECKING:
     from cutpoint_simulations.cluster import Cluster
@@ -122,7 +123,8 @@ def simulated(cutpoint_seed: int, request: pytest.FixtureRequest) -> Callable[..
     try:
         require_extra()
     except ModuleNotFoundError as missing:
-        pytest.fail(f"the simulator cannot be imported ({missing}). Nothing was run; do: {INSTALL}", pytrace=False)
+        remedy = how_to_install("simulations")
+        pytest.fail(f"the simulator cannot be imported ({missing}). Nothing was run; do: {remedy}", pytrace=False)
     from cutpoint_simulations.kit.checking import check
     from cutpoint_simulations.runs import Scenario
 

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from cutpoint.installing import how_to_install
+
 pytest_plugins = ["pytester"]
 
 WITHOUT = """
@@ -30,7 +32,7 @@ def test_a_command_names_the_extra(arguments: tuple[str, ...], name: str) -> Non
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
         f"cutpoint: error: the command {arguments[0]!r} cannot be imported (No module named {name!r}). "
-        "Nothing was started; do: pip install 'cutpoint[simulations]'\n"
+        f"Nothing was started; do: {how_to_install('simulations')}\n"
     )
 
 
@@ -38,13 +40,13 @@ def test_without_any_command_line_the_extra_of_the_command_is_named() -> None:
     for command, extra in (("simulate", "simulations"), ("points", "coordinator"), ("--help", "coordinator")):
         ended = cutpoint(command, without="click")
         assert ended.returncode == 2
-        assert ended.stderr == f"cutpoint: error: the command line needs an extra: pip install 'cutpoint[{extra}]'\n"
+        assert ended.stderr == f"cutpoint: error: the command line needs an extra: {how_to_install(extra)}\n"
 
 
 def test_the_help_lists_the_commands_with_the_extra() -> None:
-    listed = cutpoint("--help", without="time_machine").stdout
+    listed = " ".join(cutpoint("--help", without="time_machine").stdout.split())
     for command in ("replay", "simulate"):
-        assert f"  {command:12} (not installed: pip install 'cutpoint[simulations]')\n" in listed
+        assert f" {command} (not installed: {how_to_install('simulations')}) " in listed
 
 
 def test_the_fixture_names_the_extra_and_the_other_tests_run(pytester: pytest.Pytester) -> None:
@@ -55,6 +57,6 @@ def test_the_fixture_names_the_extra_and_the_other_tests_run(pytester: pytest.Py
     result.stdout.fnmatch_lines(
         [
             "the simulator cannot be imported (No module named 'time_machine'). "
-            "Nothing was run; do: pip install 'cutpoint[[]simulations[]]'"
+            f"Nothing was run; do: {how_to_install('simulations').replace('[', '[[]')}"
         ]
     )

@@ -20,11 +20,14 @@ from types import ModuleType
 from typing import Any
 
 from cutpoint.errors import ConfigurationError
+from cutpoint.installing import how_to_install
 
 _GENERATED = ("kv", "auth", "rpc")
 """In the order in which they import each other."""
 
-_INSTALL = "install the coordinator's parts with: pip install 'cutpoint[coordinator]'"
+
+def _install() -> str:
+    return f"install the coordinator's parts with: {how_to_install('coordinator')}"
 
 
 def _serialized_descriptor(source: str) -> bytes:
@@ -34,7 +37,7 @@ def _serialized_descriptor(source: str) -> bytes:
             for constant in ast.walk(found.value):
                 if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
                     return constant.value.encode("latin-1")
-    raise ConfigurationError(f"The installed etcd3 is not the one that Cutpoint knows; {_INSTALL}.")
+    raise ConfigurationError(f"The installed etcd3 is not the one that Cutpoint knows; {_install()}.")
 
 
 def _build(package: str, folder: Path, stem: str) -> ModuleType:
@@ -57,13 +60,13 @@ def _load() -> tuple[Any, Any]:
         if "etcd3" not in sys.modules:
             spec = importlib.util.find_spec("etcd3")
             if spec is None or spec.origin is None:
-                raise ConfigurationError(f"The etcd client etcd3 is not installed; {_INSTALL}.")
+                raise ConfigurationError(f"The etcd client etcd3 is not installed; {_install()}.")
             folder = Path(spec.origin).parent / "etcdrpc"
             for stem in _GENERATED:
                 sys.modules[f"etcd3.etcdrpc.{stem}_pb2"] = _build("etcd3.etcdrpc", folder, stem)
         return grpc, importlib.import_module("etcd3")
     except (ImportError, OSError) as error:
-        raise ConfigurationError(f"The etcd client could not be loaded ({error}); {_INSTALL}.") from error
+        raise ConfigurationError(f"The etcd client could not be loaded ({error}); {_install()}.") from error
 
 
 grpc: Any
