@@ -131,7 +131,12 @@ class Driver:
     # ----------------------------------------------------------------------------------------------- the core's loop
 
     def step(self, event: was.Event) -> None:
-        """Give one event to the core and start its effects; events that effects cause come after them."""
+        """Give one event to the core and start its effects; events that effects cause come after them.
+
+        After `stop` nothing is heard any more, as after a crash: a turn that was broken off must not count as ended.
+        """
+        if self._stopped:
+            return
         self._events.append(event)
         if self._stepping:
             return

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cutpoint.installing import how_to_install
 from cutpoint_simulations.diagrams import choose_diagram_folder
 from cutpoint_simulations.extra import require_extra
 
@@ -123,6 +122,8 @@ def simulated(cutpoint_seed: int, request: pytest.FixtureRequest) -> Callable[..
     try:
         require_extra()
     except ModuleNotFoundError as missing:
+        from cutpoint.installing import how_to_install
+
         remedy = how_to_install("simulations")
         pytest.fail(f"the simulator cannot be imported ({missing}). Nothing was run; do: {remedy}", pytrace=False)
     from cutpoint_simulations.kit.checking import check

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from cutpoint.errors import RolledBack
 from cutpoint.names import CutNumber, Incarnation
-from cutpoint.protocol.messages import Prepare
+from cutpoint.protocol.messages import PartStored, Prepare
 from cutpoint_agents import Agent
 from cutpoint_agents.background import Background
 from tests.agents.ledger import Till, Vault
@@ -207,3 +207,27 @@ async def test_a_task_that_opens_a_channel_as_its_agent_ends_is_not_blamed(caplo
         assert [type(error) for error in found] == [RolledBack]
         assert "its agent has ended" in str(found[0])
         assert not [record for record in caplog.records if "while it was being ended" in record.getMessage()]
+
+
+async def test_a_turn_that_the_end_of_its_agent_breaks_off_is_in_no_part(tmp_path: Path) -> None:
+    """Half of what it does is done. What is recorded then would say so for ever; as after a crash, nothing is."""
+    async with Coordinator(str(tmp_path)).serving() as coordinator:
+        agent = Agent("till", coordinator=coordinator.url, settings=IMPATIENT)
+        books = agent.table("books")
+
+        @agent.task
+        async def transfer() -> None:
+            async with agent.turn():
+                books["from"] = -5
+                await asyncio.Event().wait()
+                books["to"] = 5
+
+        await agent.__aenter__()
+        await until(lambda: books)
+        await coordinator.begin("till", deadline_seconds=60)
+        await until(lambda: agent.driver.process.recorder.waiting)
+        await agent.driver.stop("the process ends")
+        await asyncio.sleep(0.2)
+        assert agent.driver.process.cut == 0
+        assert coordinator.heard_from("till", PartStored) == []
+        await agent.__aexit__(RuntimeError, None, None)

@@ -11,6 +11,7 @@ down to the letter.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Awaitable, Callable
 
@@ -173,7 +174,8 @@ class Play:
         end = await self._stage.end_of_cut()
         await self._stage.settle()
         if end.abandoned:
-            return [f"cut {end.cut} is abandoned: {end.abandoned.split(';')[0]}"]
+            reason = re.sub(r" of \d+ s passed", " passed", end.abandoned.split(";")[0])
+            return [f"cut {end.cut} is abandoned: {reason}"]
         return reading(await self._stage.read(end.cut))
 
     async def _cut(self) -> Lines:

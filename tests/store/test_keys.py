@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutpoint.errors import ConfigurationError, NotAuthentic, UsageError
+from cutpoint.installing import how_to_install
 from cutpoint.store import keys as keys_module
 from cutpoint.store import signatures
 from cutpoint.store.key import Key, id_of, new_key
@@ -271,6 +273,6 @@ def test_keys_are_given_as_a_ring_or_as_a_path(tmp_path: Any) -> None:
 
 def test_where_the_extra_is_missing_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "cryptography.hazmat.primitives.asymmetric.ed25519", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'cutpoint\[keys\]'"):
+    with pytest.raises(ConfigurationError, match=re.escape(how_to_install("keys"))):
         KeyRing.generate()
     KeyRing.generate(signing="hmac-sha256").sign("manifest", BODY)

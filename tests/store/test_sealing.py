@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import secrets as entropy
 import sys
 from typing import Any
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutpoint.errors import ConfigurationError, Damaged, UsageError
+from cutpoint.installing import how_to_install
 from cutpoint.store import ciphers, sealing
 from cutpoint.store.chunks import Seal, Sealing
 from cutpoint.store.keys import KeyRing
@@ -182,7 +184,7 @@ def test_secrets_are_in_no_repr_of_a_seal() -> None:
 
 def test_where_the_extra_is_missing_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.kdf.hkdf", None)
-    with pytest.raises(ConfigurationError, match=r"sealed packs need an extra; .*pip install 'cutpoint\[keys\]'"):
+    with pytest.raises(ConfigurationError, match=f"sealed packs need an extra; .*{re.escape(how_to_install('keys'))}"):
         pack()
 
 
